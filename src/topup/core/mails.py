@@ -1,0 +1,36 @@
+"""Which mails Topup sends, what each needs to know, how urgent it is and how long it is worth trying.
+
+Names and figures only: topup.gateway.mail_pages words them, topup.flows.send_mails drains them. A flow that wants a mail
+sent writes one row with topup.db.outbox in its own transaction, with one of these kinds and the details listed here.
+"""
+
+from datetime import timedelta
+
+# details: firstName, code, expiresMinutes, purpose ("REGISTER" or "RESET")
+VERIFICATION_CODE = "verification_code"
+# details: firstName. To the owner of an address that somebody tried to register again.
+ALREADY_REGISTERED = "already_registered"
+# details: firstName, packageName, credits, unit, priceMinor, currency, paidAt (RFC 3339), paymentId, reference
+RECEIPT = "receipt"
+# details: as RECEIPT without paidAt; a delayed debit did not come through.
+PAYMENT_FAILED = "payment_failed"
+# details: paymentId, reason, and what else helps (email, packageName, priceMinor, currency, paidMinor); to each admin.
+REVIEW_ALERT = "review_alert"
+
+KINDS = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED, RECEIPT, PAYMENT_FAILED, REVIEW_ALERT})
+
+# Somebody is waiting at a screen for these, so they go before any backlog.
+URGENT = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED})
+
+# Their details hold a secret, which is wiped from the outbox as soon as the mail is sent or given up.
+SECRET = frozenset({VERIFICATION_CODE})
+
+# Fifty tries, the later ones an hour apart, are nearly two days: longer than a mail server is down for.
+ATTEMPTS_MAX = 50
+_FIRST_RETRY_SECONDS = 2
+_LAST_RETRY_SECONDS = 3600
+
+
+def retry_after(attempts: int) -> timedelta:
+    """How long to wait after the nth failed attempt: 2 s, 4 s, 8 s ... at most an hour."""
+    return timedelta(seconds=min(_FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 20), _LAST_RETRY_SECONDS))
