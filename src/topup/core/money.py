@@ -1,0 +1,87 @@
+"""Money is whole minor units with a currency, as Stripe counts them, and never a float.
+
+Which currencies have how many decimals, what Stripe's smallest charge is, and how an amount reads to people. Stripe's
+table is not ISO's and not Babel's: ISK and UGX are sent times 100, so the exponent is always taken from here.
+"""
+
+from decimal import Decimal
+
+from babel import numbers
+
+ZERO_DECIMAL = frozenset(
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
+)
+THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+WHOLE_UNITS_ONLY = frozenset({"isk", "ugx"})
+"""Counted in hundredths by Stripe, of which only whole hundreds can be charged."""
+
+MINIMUM_MINOR = {
+    "gbp": 30,
+    "eur": 50,
+    "usd": 50,
+    "aud": 50,
+    "cad": 50,
+    "chf": 50,
+    "sgd": 50,
+    "nzd": 50,
+    "brl": 50,
+    "inr": 50,
+    "aed": 200,
+    "czk": 1500,
+    "dkk": 250,
+    "hkd": 400,
+    "huf": 17500,
+    "jpy": 50,
+    "mxn": 1000,
+    "myr": 200,
+    "nok": 300,
+    "pln": 200,
+    "ron": 200,
+    "sek": 300,
+    "thb": 1000,
+    "zar": 50,
+}
+"""https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts; where none is listed, Stripe alone knows."""
+
+_PATTERNS = {0: "¤#,##0", 2: "¤#,##0.00", 3: "¤#,##0.000"}
+_LOCALE = "en_GB"
+
+
+def decimals(currency: str) -> int:
+    """How many decimals Stripe's minor unit stands for."""
+    code = currency.casefold()
+    return 0 if code in ZERO_DECIMAL else 3 if code in THREE_DECIMAL else 2
+
+
+def step_minor(currency: str) -> int:
+    """The smallest difference between two prices that can be charged, in minor units."""
+    code = currency.casefold()
+    return 100 if code in WHOLE_UNITS_ONLY else 10 if code in THREE_DECIMAL else 1
+
+
+def is_below_minimum(price_minor: int, currency: str) -> bool:
+    """Whether Stripe would refuse this price as too small; judging in the settlement currency, it may still refuse."""
+    return price_minor < MINIMUM_MINOR.get(currency.casefold(), step_minor(currency))
+
+
+def major(price_minor: int, currency: str) -> Decimal:
+    """The amount in the currency's main unit, exactly."""
+    return Decimal(price_minor).scaleb(-decimals(currency))
+
+
+def short(price_minor: int, currency: str) -> str:
+    """As people read it where the currency is plain: £10.00."""
+    is_whole = currency.casefold() in WHOLE_UNITS_ONLY and price_minor % 100 == 0
+    return numbers.format_currency(
+        major(price_minor, currency),
+        currency.upper(),
+        format=_PATTERNS[0 if is_whole else decimals(currency)],
+        locale=_LOCALE,
+        currency_digits=False,
+    )
+
+
+def long(price_minor: int, currency: str) -> str:
+    """As people read it where it must not be mistaken: £10.00 GBP."""
+    shown, code = short(price_minor, currency), currency.upper()
+    return shown if code in shown else f"{shown} {code}"

@@ -1,0 +1,49 @@
+"""Amounts as Stripe counts them and as people read them (fault 64)."""
+
+import pytest
+
+from topup.core import money
+
+
+@pytest.mark.parametrize(
+    ("price_minor", "currency", "shown", "shown_long"),
+    [
+        (1000, "gbp", "£10.00", "£10.00 GBP"),
+        (1000, "GBP", "£10.00", "£10.00 GBP"),
+        (0, "gbp", "£0.00", "£0.00 GBP"),
+        (-450, "gbp", "-£4.50", "-£4.50 GBP"),
+        (123456789, "eur", "€1,234,567.89", "€1,234,567.89 EUR"),
+        (500, "jpy", "JP¥500", "JP¥500 JPY"),
+        (5010, "kwd", "KWD5.010", "KWD5.010"),
+        (50000, "isk", "ISK500", "ISK500"),
+        (17500, "huf", "HUF175.00", "HUF175.00"),
+    ],
+)
+def test_amount_reads_in_the_decimals_stripe_counts(
+    price_minor: int, currency: str, shown: str, shown_long: str
+) -> None:
+    """Fault 64: zero-, two- and three-decimal currencies."""
+    assert money.short(price_minor, currency) == shown
+    assert money.long(price_minor, currency) == shown_long
+
+
+@pytest.mark.parametrize(
+    ("price_minor", "currency", "is_below"),
+    [(29, "gbp", True), (30, "gbp", False), (49, "USD", True), (50, "jpy", False), (0, "xyz", True), (1, "xyz", False)],
+)
+def test_price_under_stripes_minimum_is_known(price_minor: int, currency: str, *, is_below: bool) -> None:
+    """A currency without a listed minimum is left to Stripe, but nothing costs nothing."""
+    assert money.is_below_minimum(price_minor, currency) == is_below
+
+
+def test_major_amount_is_exact_and_never_a_float() -> None:
+    """The largest price we take keeps its last penny."""
+    assert str(money.major(10_000_001, "gbp")) == "100000.01"
+    assert str(money.major(10_000_001, "jpy")) == "10000001"
+    assert str(money.major(10_000_010, "bhd")) == "10000.010"
+
+
+def test_no_currency_stands_in_two_tables() -> None:
+    """One currency has one exponent."""
+    assert not money.ZERO_DECIMAL & money.THREE_DECIMAL
+    assert not money.WHOLE_UNITS_ONLY & (money.ZERO_DECIMAL | money.THREE_DECIMAL)
