@@ -1,0 +1,125 @@
+"""What every test may ask for: a database of its own, and a browser.
+
+One PostgreSQL serves the whole run: the embedded one, or the one that TOPUP_TEST_DATABASE_URL names. The schema is made
+once, in a template; each test gets a copy of it and the copy is dropped afterwards. Async tests need no mark.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from topup.db import migrate
+from topup.runtime import embedded
+
+SERVERS = Path(__file__).parent.parent / ".topup" / "tests"
+# Nothing here outlives the run, so nothing waits for the disk.
+QUICK_SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_connections": "200",
+}
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The maintenance database of this run's server, as a superuser."""
+    if given := os.environ.get("TOPUP_TEST_DATABASE_URL"):
+        yield given
+        return
+    for left_by_killed_run in SERVERS.glob("*"):
+        embedded.erase(left_by_killed_run)
+    folder = SERVERS / secrets.token_hex(4)
+    with embedded.running(folder, settings=QUICK_SETTINGS) as server:
+        yield server.dsn
+    embedded.erase(folder)
+
+
+@pytest.fixture(scope="session")
+def maintenance(server_url: str) -> Iterator[psycopg.Connection]:
+    """A connection for making and dropping databases."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(maintenance: psycopg.Connection, server_url: str) -> Iterator[str]:
+    """The name of a database with today's schema and nothing in it."""
+    name = _create(maintenance, "template0")
+    migrate.upgrade(_address(server_url, name))
+    yield name
+    _drop(maintenance, name)
+
+
+@pytest.fixture
+def database_url(maintenance: psycopg.Connection, template: str, server_url: str) -> Iterator[str]:
+    """A database of this test's own, with the schema."""
+    name = _create(maintenance, template)
+    yield _address(server_url, name)
+    _drop(maintenance, name)
+
+
+@pytest.fixture
+def empty_database_url(maintenance: psycopg.Connection, server_url: str) -> Iterator[str]:
+    """A database of this test's own, with nothing in it."""
+    name = _create(maintenance, "template0")
+    yield _address(server_url, name)
+    _drop(maintenance, name)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser for tests marked `browser`; use `--no-sandbox` with it, since CI runs as root."""
+    found = _find_chromium()
+    assert found is not None, "only tests marked `browser` may ask for one"
+    return found
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip browser tests where there is no browser, unless this is CI, which must have one."""
+    if item.get_closest_marker("browser") is None or _find_chromium() is not None:
+        return
+    reason = "no Chromium found: install one, or name it in TOPUP_CHROMIUM"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _find_chromium() -> str | None:
+    candidates = (os.environ.get("TOPUP_CHROMIUM", ""), *BROWSERS)
+    return next((path for path in map(shutil.which, candidates) if path), None)
+
+
+def _create(maintenance: psycopg.Connection, template: str) -> str:
+    name = f"topup_test_{secrets.token_hex(6)}"
+    maintenance.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    )
+    return name
+
+
+def _drop(maintenance: psycopg.Connection, name: str) -> None:
+    maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _address(server_url: str, database: str) -> str:
+    return urlsplit(server_url)._replace(path=f"/{database}").geturl()
