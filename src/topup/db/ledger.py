@@ -1,0 +1,294 @@
+"""The ledger's tables: what the journal locks, loads and writes in bulk.
+
+Called by topup.ledger.journal alone; statements for reading a statement or a balance lie in db/statements.py.
+Writing functions take rows as tuples in the order of their columns and send them as arrays, so a batch costs one statement each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from topup.db import sql
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """A customer account under lock."""
+
+    id: UUID
+    unit: str
+    balance: int
+    held: int
+    debt: int
+    seq: int
+    head_hash: bytes
+    is_frozen: bool
+
+
+LOCK = """
+    SELECT id, unit, balance, held, debt, seq, head_hash, frozen_at IS NOT NULL AS is_frozen
+    FROM accounts WHERE id = ANY(%s) AND system_name IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+async def lock(conn: sql.Connection, account_ids: list[UUID]) -> list[AccountRow]:
+    """Lock customer accounts in id order, so that no two batches wait for each other in a ring.
+
+    NO KEY UPDATE, because plain FOR UPDATE would also stop foreign-key checks of rows that only name the account.
+    """
+    return await sql.rows(conn, AccountRow, LOCK, [account_ids])
+
+
+NOW = "SELECT topup_now()"
+
+
+async def now(conn: sql.Connection) -> datetime:
+    """Money's time. Read it after the locks: before, it may be older than the wait for them."""
+    return await sql.value(conn, NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class LotRow:
+    """A lot as stored."""
+
+    id: UUID
+    account_id: UUID
+    transfer_id: UUID
+    opened_seq: int
+    amount: int
+    remaining: int
+    held: int
+    priority: int
+    expires_at: datetime | None
+    source: Any
+    payment_id: UUID | None
+    created_at: datetime
+
+
+LIVING_LOTS = """
+    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at
+    FROM lots WHERE account_id = ANY(%s) AND (remaining > 0 OR held > 0)
+"""
+
+
+async def living_lots(conn: sql.Connection, account_ids: list[UUID]) -> list[LotRow]:
+    """Lots with anything in them.
+
+    A statement of its own, after the locking one: joined into that, it would see the lots as they were before the wait for the lock.
+    """
+    return await sql.rows(conn, LotRow, LIVING_LOTS, [account_ids])
+
+
+LOTS = """
+    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at
+    FROM lots WHERE id = ANY(%s)
+"""
+
+
+async def lots(conn: sql.Connection, lot_ids: list[UUID]) -> list[LotRow]:
+    """Lots by id, also empty ones."""
+    return await sql.rows(conn, LotRow, LOTS, [lot_ids])
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A hold with one of its parts."""
+
+    id: UUID
+    account_id: UUID
+    kind: str
+    credits: int
+    captured: int
+    status: str
+    expires_at: datetime | None
+    description: str | None
+    payment_id: UUID | None
+    actor: str
+    created_at: datetime
+    closed_at: datetime | None
+    lot_id: UUID
+    part_amount: int
+    part_remaining: int
+
+
+HOLDS = """
+    SELECT h.id, h.account_id, h.kind, h.amount AS credits, h.captured, h.status, h.expires_at, h.description, h.payment_id,
+           h.actor, h.created_at, h.closed_at, p.lot_id, p.amount AS part_amount, p.remaining AS part_remaining
+    FROM holds h JOIN hold_lots p ON p.hold_id = h.id JOIN lots l ON l.id = p.lot_id
+    WHERE h.id = ANY(%(hold_ids)s)
+       OR (h.account_id = ANY(%(account_ids)s) AND h.status = 'OPEN' AND h.expires_at <= %(now)s)
+    ORDER BY h.id, l.priority, l.expires_at NULLS LAST, l.opened_seq, l.id
+"""
+
+
+async def holds(conn: sql.Connection, hold_ids: list[UUID], account_ids: list[UUID], at: datetime) -> list[HoldRow]:
+    """The named holds and the overdue ones of these accounts, parts in burn order."""
+    return await sql.rows(conn, HoldRow, HOLDS, {"hold_ids": hold_ids, "account_ids": account_ids, "now": at})
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalRow:
+    """A past entry with one of the lots it emptied (`share` positive)."""
+
+    entry_id: UUID
+    account_id: UUID
+    transfer_id: UUID
+    kind: str
+    credits: int
+    lot_id: UUID | None
+    share: int | None
+    is_reversed: bool
+
+
+ORIGINALS = """
+    SELECT e.id AS entry_id, e.account_id, e.transfer_id, t.kind, -e.amount AS credits, x.lot_id, -x.amount AS share,
+           EXISTS (SELECT FROM transfers r WHERE r.reverses = t.id) AS is_reversed
+    FROM entries e
+    JOIN transfers t ON t.id = e.transfer_id
+    LEFT JOIN entry_lots x ON x.account_id = e.account_id AND x.seq = e.seq
+    LEFT JOIN lots l ON l.id = x.lot_id
+    WHERE e.id = ANY(%s)
+    ORDER BY e.id, l.priority, l.expires_at NULLS LAST, l.opened_seq, l.id
+"""
+
+
+async def originals(conn: sql.Connection, entry_ids: list[UUID]) -> list[OriginalRow]:
+    """Entries that shall be undone, lots in burn order."""
+    return await sql.rows(conn, OriginalRow, ORIGINALS, [entry_ids])
+
+
+INSERT_TRANSFERS = """
+    INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor, text_digest,
+                           reverses, recorded_at)
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+                         %s::text[], %s::bytea[], %s::uuid[], %s::timestamptz[])
+"""
+
+
+async def insert_transfers(conn: sql.Connection, rows: Rows) -> None:
+    """(id, debit, credit, unit, amount, kind, cause type, cause id, actor, text digest, reverses, recorded at)."""
+    await sql.run(conn, INSERT_TRANSFERS, sql.columns(rows))
+
+
+INSERT_TEXTS = """
+    INSERT INTO transfer_texts (transfer_id, description, source_id, metadata, salt)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::json[], %s::bytea[])
+"""
+
+
+async def insert_texts(conn: sql.Connection, rows: Rows) -> None:
+    """(transfer, description, source id, metadata as JSON text, salt)."""
+    await sql.run(conn, INSERT_TEXTS, sql.columns(rows))
+
+
+INSERT_LOTS = """
+    INSERT INTO lots (id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
+                      payment_id, created_at)
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+                         %s::smallint[], %s::timestamptz[], %s::text[], %s::uuid[], %s::timestamptz[])
+"""
+
+
+async def insert_lots(conn: sql.Connection, rows: Rows) -> None:
+    """(id, account, transfer, opened seq, amount, remaining, held, priority, expires at, source, payment, created at)."""
+    await sql.run(conn, INSERT_LOTS, sql.columns(rows))
+
+
+UPDATE_LOTS = """
+    UPDATE lots l SET remaining = n.remaining, held = n.held
+    FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS n (id, remaining, held) WHERE l.id = n.id
+"""
+
+
+async def update_lots(conn: sql.Connection, rows: Rows) -> None:
+    """(id, remaining, held)."""
+    await sql.run(conn, UPDATE_LOTS, sql.columns(rows))
+
+
+UPDATE_ACCOUNTS = """
+    UPDATE accounts a SET balance = n.balance, held = n.held, debt = n.debt, seq = n.seq, head_hash = n.head_hash
+    FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bytea[])
+         AS n (id, balance, held, debt, seq, head_hash)
+    WHERE a.id = n.id
+"""
+
+
+async def update_accounts(conn: sql.Connection, rows: Rows) -> None:
+    """(id, balance, held, debt, seq, head hash)."""
+    await sql.run(conn, UPDATE_ACCOUNTS, sql.columns(rows))
+
+
+INSERT_ENTRIES = """
+    INSERT INTO entries (account_id, seq, id, transfer_id, amount, balance_after, debt_change, hash, recorded_at)
+    SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[],
+                         %s::bytea[], %s::timestamptz[])
+"""
+
+
+async def insert_entries(conn: sql.Connection, rows: Rows) -> None:
+    """(account, seq, id, transfer, amount, balance after, debt change, hash, recorded at)."""
+    await sql.run(conn, INSERT_ENTRIES, sql.columns(rows))
+
+
+INSERT_ENTRY_LOTS = """
+    INSERT INTO entry_lots (account_id, seq, lot_id, amount)
+    SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bigint[])
+"""
+
+
+async def insert_entry_lots(conn: sql.Connection, rows: Rows) -> None:
+    """(account, seq, lot, amount)."""
+    await sql.run(conn, INSERT_ENTRY_LOTS, sql.columns(rows))
+
+
+INSERT_HOLDS = """
+    INSERT INTO holds (id, account_id, kind, amount, captured, status, expires_at, description, payment_id, actor, created_at,
+                       closed_at)
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[],
+                         %s::text[], %s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+"""
+
+
+async def insert_holds(conn: sql.Connection, rows: Rows) -> None:
+    """(id, account, kind, amount, captured, status, expires at, description, payment, actor, created at, closed at)."""
+    await sql.run(conn, INSERT_HOLDS, sql.columns(rows))
+
+
+UPDATE_HOLDS = """
+    UPDATE holds h SET captured = n.captured, status = n.status, closed_at = n.closed_at
+    FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::timestamptz[]) AS n (id, captured, status, closed_at)
+    WHERE h.id = n.id
+"""
+
+
+async def update_holds(conn: sql.Connection, rows: Rows) -> None:
+    """(id, captured, status, closed at)."""
+    await sql.run(conn, UPDATE_HOLDS, sql.columns(rows))
+
+
+INSERT_HOLD_LOTS = """
+    INSERT INTO hold_lots (hold_id, lot_id, amount, remaining)
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[])
+"""
+
+
+async def insert_hold_lots(conn: sql.Connection, rows: Rows) -> None:
+    """(hold, lot, amount, remaining)."""
+    await sql.run(conn, INSERT_HOLD_LOTS, sql.columns(rows))
+
+
+UPDATE_HOLD_LOTS = """
+    UPDATE hold_lots p SET remaining = n.remaining
+    FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS n (hold_id, lot_id, remaining)
+    WHERE p.hold_id = n.hold_id AND p.lot_id = n.lot_id
+"""
+
+
+async def update_hold_lots(conn: sql.Connection, rows: Rows) -> None:
+    """(hold, lot, remaining)."""
+    await sql.run(conn, UPDATE_HOLD_LOTS, sql.columns(rows))

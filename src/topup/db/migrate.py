@@ -1,0 +1,78 @@
+"""Brings a database's schema to the one this program was written for, and says where it stands.
+
+`serve` and `worker` refuse a schema that is behind or ahead; `topup migrate` and the demo bring it up to date.
+"""
+
+from importlib import resources
+
+import psycopg
+import sqlalchemy
+from alembic import command, config, script
+from alembic.runtime import migration
+
+from topup import errors
+
+LOCK_KEY = 0x70_70_75_70
+
+
+def upgrade(database_url: str) -> None:
+    """Run all outstanding revisions. Two at once wait for each other on an advisory lock."""
+    engine = _engine(database_url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+            connection.commit()
+            alembic = _alembic()
+            alembic.attributes["connection"] = connection
+            command.upgrade(alembic, "head")
+            connection.commit()
+    finally:
+        engine.dispose()
+
+
+def ensure_current(database_url: str) -> None:
+    """Refuse a schema that is behind or ahead of this program, in one sentence."""
+    wanted, present = head_revision(), current_revision(database_url)
+    if present == wanted:
+        return
+    known = {revision.revision for revision in _scripts().walk_revisions()}
+    if present is not None and present not in known:
+        raise errors.Unavailable(
+            f"The database's schema ({present}) is newer than this program ({wanted}): deploy the newer program.",
+            code="schema_ahead",
+        )
+    raise errors.Unavailable(
+        f"The database's schema ({present or 'empty'}) is behind this program ({wanted}): run `topup migrate` first.",
+        code="schema_behind",
+    )
+
+
+def head_revision() -> str | None:
+    """The revision this program was written for."""
+    return _scripts().get_current_head()
+
+
+def current_revision(database_url: str) -> str | None:
+    """The revision the database is at; None when it is empty."""
+    engine = _engine(database_url)
+    try:
+        with engine.connect() as connection:
+            return migration.MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _alembic() -> config.Config:
+    alembic = config.Config()
+    alembic.set_main_option("script_location", str(resources.files("topup.db") / "migrations"))
+    return alembic
+
+
+def _scripts() -> script.ScriptDirectory:
+    return script.ScriptDirectory.from_config(_alembic())
+
+
+def _engine(database_url: str) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=sqlalchemy.NullPool
+    )

@@ -1,0 +1,22 @@
+"""What a revision does: run SQL as it stands.
+
+The driver is used directly, since procrastinate's and our own SQL hold `%` and several statements in one file.
+A lock that is not had within two seconds ends the migration, so that it never queues all traffic behind a long read (faults 91).
+"""
+
+from importlib import resources
+
+from alembic import op
+
+
+def run(file_name: str) -> None:
+    """Run one file of `sql/`."""
+    execute(resources.files("topup.db.migrations").joinpath("sql", file_name).read_text(encoding="utf-8"))
+
+
+def execute(statements: str) -> None:
+    """Run several statements in the migration's transaction."""
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute("SET LOCAL lock_timeout = '2s'")
+    driver.execute(statements)

@@ -1,0 +1,287 @@
+"""The locked accounts of one batch with their lots and holds, and the few ways in which they may change.
+
+Pure memory: rules decide on it, journal fills it from rows and writes its record of changes back in bulk. Every move here keeps
+balance = lots' (remaining + held) - debt; no check of permission is made here (rules does that first).
+"""
+
+import hashlib
+import json
+import struct
+from bisect import insort
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from topup.ledger import commands
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+_HASHED_NUMBERS = struct.Struct(">q16sqq")
+
+BurnOrder = tuple[int, datetime, int, UUID]
+
+
+@dataclass(slots=True)
+class Lot:
+    """Credits that came in together. `remaining` can be spent, `held` is set aside."""
+
+    id: UUID
+    account_id: UUID
+    transfer_id: UUID
+    opened_seq: int
+    amount: int
+    remaining: int
+    held: int
+    priority: int
+    expires_at: datetime | None
+    source: commands.Kind
+    payment_id: UUID | None
+    created_at: datetime
+
+    def burn_order(self) -> BurnOrder:
+        """Which lot is spent first: lower priority, earlier expiry (never last), older, then id. Total, so never arbitrary."""
+        return (self.priority, self.expires_at or NEVER, self.opened_seq, self.id)
+
+    def is_expired(self, now: datetime) -> bool:
+        """A lot lives while now < expires_at."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(slots=True)
+class Account:
+    """A locked customer account; `lots` are those with anything in them, in burn order."""
+
+    id: UUID
+    unit: str
+    balance: int
+    held: int
+    debt: int
+    seq: int
+    head_hash: bytes
+    is_frozen: bool
+    lots: list[Lot] = field(default_factory=list)
+
+    def available(self) -> int:
+        """What a spend would get now, after `rules.settle`: nothing in debt."""
+        return 0 if self.debt else self.balance - self.held
+
+
+@dataclass(slots=True)
+class HoldPart:
+    """What a hold took from one lot, and what of it is still held."""
+
+    lot: Lot
+    amount: int
+    remaining: int
+
+
+@dataclass(slots=True)
+class Hold:
+    """Credits set aside until captured or released. `kind` DISPUTE has no end and cannot be captured."""
+
+    id: UUID
+    account_id: UUID
+    kind: str
+    credits: int
+    captured: int
+    status: str
+    expires_at: datetime | None
+    description: str | None
+    payment_id: UUID | None
+    actor: str
+    created_at: datetime
+    closed_at: datetime | None = None
+    parts: list[HoldPart] = field(default_factory=list)
+
+    def uncaptured(self) -> int:
+        """What an open hold still sets aside."""
+        return sum(part.remaining for part in self.parts)
+
+    def view(self) -> commands.HoldView:
+        """The hold as its owner sees it."""
+        return commands.HoldView(self.id, self.account_id, self.credits, self.captured, self.status, self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A past entry that somebody wants undone, with the lots it emptied (in burn order, amounts positive)."""
+
+    account_id: UUID
+    transfer_id: UUID
+    kind: str
+    credits: int
+    parts: tuple[tuple[Lot, int], ...]
+    is_reversed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One movement between two accounts, as it will be written."""
+
+    id: UUID
+    debit_account: UUID
+    credit_account: UUID
+    unit: str
+    credits: int
+    kind: commands.Kind
+    cause: commands.Cause
+    actor: str
+    text: commands.Text
+    salt: bytes | None
+    text_digest: bytes | None
+    reverses: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry as it will be written: the statement line with its place in the chain and the lots it moved."""
+
+    entry: commands.Entry
+    debt_change: int
+    hash: bytes
+    lot_moves: tuple[tuple[UUID, int], ...]
+
+
+@dataclass(slots=True)
+class Book:
+    """One batch's working state and the record of what must be written."""
+
+    now: datetime
+    new_id: Callable[[], UUID]
+    new_salt: Callable[[], bytes]
+    accounts: dict[UUID, Account] = field(default_factory=dict)
+    lots: dict[UUID, Lot] = field(default_factory=dict)
+    holds: dict[UUID, Hold] = field(default_factory=dict)
+    originals: dict[UUID, Original] = field(default_factory=dict)
+    reversed_entries: set[UUID] = field(default_factory=set)
+
+    transfers: list[Transfer] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    new_lots: dict[UUID, Lot] = field(default_factory=dict)
+    new_holds: dict[UUID, Hold] = field(default_factory=dict)
+    changed_accounts: dict[UUID, Account] = field(default_factory=dict)
+    changed_lots: dict[UUID, Lot] = field(default_factory=dict)
+    changed_holds: dict[UUID, Hold] = field(default_factory=dict)
+
+    def transfer(
+        self,
+        debit: UUID,
+        credit: UUID,
+        account: Account,
+        credits_moved: int,
+        kind: commands.Kind,
+        cause: commands.Cause,
+        actor: str,
+        text: commands.Text = commands.NO_TEXT,
+        reverses: UUID | None = None,
+    ) -> Transfer:
+        """Note a movement in the unit of `account`."""
+        salt = self.new_salt() if text else None
+        digest = None if salt is None else text_digest(salt, text)
+        noted = Transfer(
+            self.new_id(), debit, credit, account.unit, credits_moved, kind, cause, actor, text, salt, digest, reverses
+        )
+        self.transfers.append(noted)
+        return noted
+
+    def enter(
+        self, account: Account, transfer: Transfer, lot_moves: Iterable[tuple[Lot, int]], debt_change: int = 0
+    ) -> commands.Entry:
+        """Write the next line of an account: its amount is what its lots gained less what its debt grew."""
+        moves = tuple((lot.id, change) for lot, change in lot_moves if change)
+        signed = sum(change for _, change in moves) - debt_change
+        account.balance += signed
+        account.debt += debt_change
+        account.seq += 1
+        account.head_hash = chain_hash(account, transfer, signed)
+        self.changed_accounts[account.id] = account
+        entry = commands.Entry(
+            id=self.new_id(),
+            account_id=account.id,
+            seq=account.seq,
+            transfer_id=transfer.id,
+            credits_signed=signed,
+            balance_after=account.balance,
+            kind=transfer.kind,
+            cause=transfer.cause,
+            text=transfer.text,
+            recorded_at=self.now,
+        )
+        self.lines.append(Line(entry, debt_change, account.head_hash, moves))
+        return entry
+
+    def open_lot(
+        self,
+        account: Account,
+        transfer: Transfer,
+        amount: int,
+        *,
+        priority: int,
+        expires_at: datetime | None,
+        source: commands.Kind,
+        payment_id: UUID | None,
+    ) -> Lot:
+        """Add a new, still empty lot to an account; it is dated by the line about to be written."""
+        lot = Lot(
+            id=self.new_id(),
+            account_id=account.id,
+            transfer_id=transfer.id,
+            opened_seq=account.seq + 1,
+            amount=amount,
+            remaining=0,
+            held=0,
+            priority=priority,
+            expires_at=expires_at,
+            source=source,
+            payment_id=payment_id,
+            created_at=self.now,
+        )
+        insort(account.lots, lot, key=Lot.burn_order)
+        self.lots[lot.id] = self.new_lots[lot.id] = lot
+        return lot
+
+    def change_remaining(self, lot: Lot, change: int) -> None:
+        """Put spendable credits into a lot, or take them out."""
+        lot.remaining += change
+        self._note(lot)
+
+    def set_aside(self, account: Account, lot: Lot, change: int) -> None:
+        """Move credits of a lot from remaining to held; negative gives them back."""
+        lot.remaining -= change
+        self.change_held(account, lot, change)
+
+    def change_held(self, account: Account, lot: Lot, change: int) -> None:
+        """Grow or shrink what is held of a lot, and of its account."""
+        lot.held += change
+        account.held += change
+        self.changed_accounts[account.id] = account
+        self._note(lot)
+
+    def note_hold(self, hold: Hold) -> None:
+        """Remember that a hold has to be written."""
+        self.holds[hold.id] = hold
+        if hold.id not in self.new_holds:
+            self.changed_holds[hold.id] = hold
+
+    def _note(self, lot: Lot) -> None:
+        if lot.id not in self.new_lots:
+            self.changed_lots[lot.id] = lot
+
+
+def chain_hash(account: Account, transfer: Transfer, signed: int) -> bytes:
+    """The hash of an account's newest line over the one before; the audit recomputes it in SQL (design, section 4)."""
+    numbers = _HASHED_NUMBERS.pack(account.seq, transfer.id.bytes, signed, account.balance)
+    return hashlib.sha256(account.head_hash + numbers + (transfer.text_digest or b"")).digest()
+
+
+def text_digest(salt: bytes, text: commands.Text) -> bytes:
+    """A digest of the free text that cannot be guessed back once salt and text are erased."""
+    parts = (text.description or "", text.source_id or "", metadata_text(text) or "")
+    return hashlib.sha256(salt + "\0".join(parts).encode()).digest()
+
+
+def metadata_text(text: commands.Text) -> str | None:
+    """Metadata as the very text that is stored and digested."""
+    if not text.metadata:
+        return None
+    return json.dumps(text.metadata, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,219 @@
+"""What can be asked of the ledger, and how it answers.
+
+Values only: built by flows, decided by rules, written by journal. Amounts are whole credits (or sessions) and positive;
+`cause` makes each movement unique for ever, `actor` says who wanted it ("user:<id>", "application:<id>", "stripe", "topup").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+Kind = Literal[
+    "PURCHASE",
+    "WELCOME_BONUS",
+    "USAGE",
+    "HOLD_CAPTURE",
+    "REVERSAL",
+    "REFUND",
+    "DISPUTE",
+    "EXPIRY",
+    "ADJUSTMENT",
+    "TRANSFER",
+    "PROMOTION",
+]
+PURCHASE_PRIORITY = 100
+GRANT_PRIORITY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a transfer exists. (type, id) is unique over all transfers, so the same cause never moves credits twice."""
+
+    type: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a person reads on the statement. It may name somebody, so it is kept apart and can be erased."""
+
+    description: str | None = None
+    source_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to keep."""
+        return self.description is not None or self.source_id is not None or bool(self.metadata)
+
+
+NO_TEXT = Text()
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Credits come in as one lot: a purchase, a welcome, a promotion, an adjustment upwards. Debt is repaid first."""
+
+    account_id: UUID
+    credits: int
+    kind: Kind
+    cause: Cause
+    actor: str
+    priority: int = PURCHASE_PRIORITY
+    expires_at: datetime | None = None
+    payment_id: UUID | None = None
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Credits are used up, from the lots in burn order."""
+
+    account_id: UUID
+    credits: int
+    cause: Cause
+    actor: str
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Credits are set aside, with their lots, until `expires_at`."""
+
+    account_id: UUID
+    credits: int
+    hold_id: UUID
+    expires_in_seconds: int
+    actor: str
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A held amount is used up (None: all that is held); `is_final` gives the rest back to its lots and closes the hold."""
+
+    account_id: UUID
+    hold_id: UUID
+    credits: int | None
+    cause: Cause
+    actor: str
+    is_final: bool = True
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A hold is closed and what it still holds goes back to its lots."""
+
+    account_id: UUID
+    hold_id: UUID
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """A spend or a capture is undone, in full and once: back to the same lots in reverse order."""
+
+    account_id: UUID
+    entry_id: UUID
+    cause: Cause
+    actor: str
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Credits go to another account of the same unit; each lot's expiry, priority and payment travel along."""
+
+    account_id: UUID
+    to_account_id: UUID
+    credits: int
+    cause: Cause
+    actor: str
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Clawback:
+    """Credits of a payment go back because its money did: from its own lots, other paid lots, any lots, then as debt."""
+
+    account_id: UUID
+    credits: int
+    payment_id: UUID
+    kind: Kind
+    cause: Cause
+    actor: str
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Book what is overdue on an account (lots that expired, holds that ended) and nothing else."""
+
+    account_id: UUID
+
+
+Command = Credit | Spend | PlaceHold | Capture | Release | Reverse | Move | Clawback | Settle
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of one account's statement, as the contract's `transaction` shows it."""
+
+    id: UUID
+    account_id: UUID
+    seq: int
+    transfer_id: UUID
+    credits_signed: int
+    balance_after: int
+    kind: Kind
+    cause: Cause
+    text: Text
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """A hold as its owner sees it."""
+
+    id: UUID
+    account_id: UUID
+    credits: int
+    captured: int
+    status: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The command took effect. `entries` are its own lines (not those of expiries booked on the way)."""
+
+    entries: tuple[Entry, ...] = ()
+    hold: HoldView | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The command was refused and nothing of it was written. `code` is the contract's word."""
+
+    code: Literal[
+        "unknown_account",
+        "account_frozen",
+        "insufficient_credits",
+        "unit_mismatch",
+        "same_account",
+        "unknown_hold",
+        "hold_closed",
+        "more_than_held",
+        "unknown_entry",
+        "not_reversible",
+        "already_reversed",
+        "amount_out_of_range",
+    ]
+    available: int = 0
+    required: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Done | Denied
