@@ -1,6 +1,6 @@
 """Which mails Topup sends, what each needs to know, how urgent it is and how long it is worth trying.
 
-Names and figures only: topup.gateway.mail_pages words them, topup.flows.send_mails drains them. A flow that wants a mail
+Names and figures only: topup.gateway.mail_words words them, topup.flows.send_mails drains them. A flow that wants a mail
 sent writes one row with topup.db.outbox in its own transaction, with one of these kinds and the details listed here.
 """
 

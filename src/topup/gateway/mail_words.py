@@ -1,0 +1,152 @@
+"""What each mail says: an outbox row's kind and details become a subject, a plain text and an HTML page.
+
+The words stand in letters/ beside this file, one pair a kind; the first line of the text is the subject. Everything that
+came from a person is escaped, and a name that looks like anything but a name is left out, since a code goes to addresses
+nobody has proved yet. Rendering is pure; called by topup.flows.send_mails.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import css_inline
+import jinja2
+
+from topup import errors
+from topup.core import mails, money
+from topup.gateway import mail
+
+NAME_LENGTH_MAX = 40
+_NAME_MARKS = frozenset(" -'’")
+# Four digits read well without a gap; from five on a narrow space keeps thousands together.
+_GROUPED_FROM = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """Whose mails these are and where their links lead."""
+
+    app_name: str
+    frontend_url: str
+
+
+def write(*, mail_id: UUID, kind: str, recipient: str, details: Mapping[str, Any], brand: Brand) -> mail.Mail:
+    """The mail of one outbox row. A row that cannot be worded is a fault of ours: not retryable."""
+    try:
+        words = {**_of_the_house(brand), **_WORDS[kind](details), "name": name_of(details.get("firstName"))}
+        subject, _, text = _templates(is_html=False).get_template(f"{kind}.txt").render(words).partition("\n")
+        page = _templates(is_html=True).get_template(f"{kind}.html").render(words, subject=subject)
+    except (KeyError, TypeError, ValueError, jinja2.TemplateError) as error:
+        raise errors.GatewayError(
+            f"A mail of kind {kind} could not be worded ({type(error).__name__}: {error}).", is_retryable=False
+        ) from error
+    return mail.Mail(id=mail_id, recipient=recipient, subject=subject, text=text, html=_inliner().inline(page))
+
+
+def name_of(given: object) -> str:
+    """The name to greet by; empty when it is not plainly a name, so that no stranger's text travels in our mails."""
+    name = " ".join(str(given or "").split())
+    is_plain = all(char in _NAME_MARKS or unicodedata.category(char)[0] in "LM" for char in name)
+    return name if is_plain and len(name) <= NAME_LENGTH_MAX else ""
+
+
+def number(credits_count: int) -> str:
+    """1000, but 10 000 with a narrow space."""
+    return f"{credits_count:,}".replace(",", "\u202f") if credits_count >= _GROUPED_FROM else str(credits_count)
+
+
+def _of_the_house(brand: Brand) -> dict[str, Any]:
+    address = brand.frontend_url.rstrip("/")
+    return {
+        "app_name": brand.app_name,
+        "frontend_url": address,
+        "frontend_host": urlsplit(address).netloc,
+        "account_url": f"{address}/account",
+        "sign_in_url": f"{address}/sign-in",
+    }
+
+
+def _code(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "code": str(details["code"]),
+        "minutes": int(details["expiresMinutes"]),
+        "is_reset": details["purpose"] == "RESET",
+    }
+
+
+def _already_registered(_details: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def _bought(details: Mapping[str, Any]) -> dict[str, Any]:
+    credits_count, unit = int(details["credits"]), str(details["unit"])
+    unit_words = unit if credits_count == 1 else f"{unit}s"
+    return {
+        "credits": credits_count,
+        "credits_shown": number(credits_count),
+        "unit_words": unit_words,
+        "unit_words_title": unit_words.title(),
+        "counted": f"{number(credits_count)} {unit_words}",
+        "counted_title": f"{number(credits_count)} {unit_words.title()}",
+        "package_name": str(details["packageName"]),
+        "price": money.long(int(details["priceMinor"]), str(details["currency"])),
+        "reference": str(details["reference"]),
+    }
+
+
+def _receipt(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_bought(details), "paid_at": moment(str(details["paidAt"]))}
+
+
+def moment(rfc3339: str) -> str:
+    """A time as people read it; UTC, since a mail does not know its reader's clock."""
+    at = datetime.fromisoformat(rfc3339).astimezone(UTC)
+    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _review(details: Mapping[str, Any]) -> dict[str, Any]:
+    currency = details.get("currency")
+    amounts = {
+        name: money.long(int(details[name]), str(currency)) if currency and details.get(name) is not None else None
+        for name in ("priceMinor", "paidMinor")
+    }
+    rows = [
+        ("Reason", str(details["reason"]), "strong"),
+        ("Payment", str(details["paymentId"]), "small"),
+        ("Buyer", details.get("email"), ""),
+        ("Package", details.get("packageName"), ""),
+        ("Expected", amounts["priceMinor"], ""),
+        ("Paid", amounts["paidMinor"], ""),
+    ]
+    return {"reason": str(details["reason"]), "payment_id": str(details["paymentId"]), "rows": rows}
+
+
+_WORDS = {
+    mails.VERIFICATION_CODE: _code,
+    mails.ALREADY_REGISTERED: _already_registered,
+    mails.RECEIPT: _receipt,
+    mails.PAYMENT_FAILED: _bought,
+    mails.REVIEW_ALERT: _review,
+}
+
+
+@cache
+def _templates(*, is_html: bool) -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("topup.gateway", "letters"),
+        autoescape=is_html,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
