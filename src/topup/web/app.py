@@ -1,0 +1,80 @@
+"""The web application: which routes there are, and which layers every request passes.
+
+Layers from outside to inside: request id, access log, security headers, CORS, last resort, body limit, then the
+framework's own handlers (`topup.web.errors`). Called by the command line, the demo and the tests; it opens nothing.
+"""
+
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from topup.runtime.house import House
+from topup.settings import Settings
+from topup.web import (
+    access_log,
+    body_limit,
+    errors,
+    health,
+    last_resort,
+    metrics,
+    openapi,
+    request_ids,
+    security_headers,
+)
+
+API: tuple[APIRouter, ...] = (health.router,)
+PAGES: tuple[APIRouter, ...] = ()
+CONTRACT_VERSION = "1.0"
+CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CORS_HEADERS_TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", request_ids.HEADER)
+CORS_HEADERS_SHOWN = ("Idempotent-Replayed", "Retry-After", request_ids.HEADER)
+PREFLIGHT_SECONDS = 600
+
+
+def create_app(house: House) -> FastAPI:
+    """The application over an open house."""
+    app = openapi.Application(
+        title="Topup",
+        version=CONTRACT_VERSION,
+        description="Prepaid credits, sold through Stripe and kept exact to the credit.",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
+        middleware=_layers(house.settings),
+    )
+    app.state.house = house
+    for router in (*API, *PAGES):
+        app.include_router(router)
+    if house.settings.is_demo and not house.settings.metrics_port:
+        app.include_router(metrics.router)
+    errors.register(app)
+    return app
+
+
+def _layers(settings: Settings) -> list[Middleware]:
+    origins = [origin] if (origin := _origin(settings.frontend_url)) else []
+    return [
+        Middleware(request_ids.RequestIds),
+        Middleware(access_log.AccessLog),
+        Middleware(security_headers.SecurityHeaders, settings=settings),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_credentials=False,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_HEADERS_TAKEN,
+            expose_headers=CORS_HEADERS_SHOWN,
+            max_age=PREFLIGHT_SECONDS,
+        ),
+        Middleware(last_resort.LastResort),
+        Middleware(body_limit.BodyLimit),
+    ]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""

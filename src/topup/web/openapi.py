@@ -1,0 +1,69 @@
+"""Makes `/openapi.json` say the whole truth: every status an operation can answer, each error in its one schema.
+
+The framework knows the answers that a handler declares. This adds what holds for all of them (a database may be away, a
+body may be unreadable or too large, a caller may be unknown) and takes the framework's own error schemas out.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from typing_extensions import override
+
+from topup.web import errors
+from topup.web.api import models
+
+_EVERY_OPERATION = (500, 503)
+_WITH_BODY = (400, 413, 415, 422)
+_WITH_PARAMETERS = (422,)
+_WITH_CALLER = (401, 403)
+_FOREIGN_SCHEMAS = ("HTTPValidationError", "ValidationError")
+
+
+class Application(FastAPI):
+    """The framework's application with the completed description."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        """Describe every route; made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = complete(
+                get_openapi(title=self.title, version=self.version, description=self.description, routes=self.routes)
+            )
+        return self.openapi_schema
+
+
+def complete(description: dict[str, Any]) -> dict[str, Any]:
+    """Add the answers that every operation shares."""
+    for path in description["paths"].values():
+        for operation in path.values():
+            _complete_operation(operation)
+    schemas = description.setdefault("components", {}).setdefault("schemas", {})
+    for name in _FOREIGN_SCHEMAS:
+        schemas.pop(name, None)
+    problem = models.Problem.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"] = problem
+    description["components"]["schemas"] = dict(sorted(schemas.items()))
+    return description
+
+
+def _complete_operation(operation: dict[str, Any]) -> None:
+    statuses = set(_EVERY_OPERATION)
+    if "requestBody" in operation:
+        statuses.update(_WITH_BODY)
+    if operation.get("parameters"):
+        statuses.update(_WITH_PARAMETERS)
+    if operation.get("security"):
+        statuses.update(_WITH_CALLER)
+    responses = operation["responses"]
+    if _is_frameworks(responses.get("422")):
+        del responses["422"]
+        statuses.add(422)
+    for status in statuses:
+        responses.setdefault(str(status), errors.problem_response(status))
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _is_frameworks(response: dict[str, Any] | None) -> bool:
+    return response is not None and "HTTPValidationError" in str(response)

@@ -1,0 +1,104 @@
+"""Says to browsers what a page of ours may load, frame, send and remember.
+
+The JSON interface gets a policy that allows nothing. Pages get a fresh nonce each (`request.state.csp_nonce`), and
+Stripe's own hosts only where a page asks for card fields (`request.state.uses_elements = True` before it answers).
+"""
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from topup.settings import Settings
+from topup.web import errors
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+HSTS = "max-age=31536000; includeSubDomains"
+CHECKOUT_ORIGIN = "https://checkout.stripe.com"
+_ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StripeOrigins:
+    """Where the browser may go for Stripe: its own hosts, or the sandbox's one."""
+
+    checkout: str
+    script: str
+    frames: tuple[str, ...]
+    connect: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "StripeOrigins":
+        """Stripe's hosts, unless the demo points at a sandbox."""
+        base = urlsplit(settings.stripe_api_base)
+        if settings.is_demo and base.netloc:
+            origin = f"{base.scheme}://{base.netloc}"
+            return cls(origin, origin, (origin,), origin)
+        frames = ("https://js.stripe.com", "https://hooks.stripe.com")
+        return cls(CHECKOUT_ORIGIN, "https://js.stripe.com", frames, "https://api.stripe.com")
+
+
+def page_policy(nonce: str, stripe: StripeOrigins, *, uses_elements: bool) -> str:
+    """The Content-Security-Policy of one page. `form-action` names Stripe's checkout: Buy is answered by a redirect."""
+    script, connect, frames = f"script-src 'self' 'nonce-{nonce}'", "connect-src 'self'", "frame-src 'none'"
+    if uses_elements:
+        script, connect = f"{script} {stripe.script}", f"{connect} {stripe.connect}"
+        frames = f"frame-src {' '.join(stripe.frames)}"
+    return "; ".join(
+        [
+            "default-src 'none'",
+            script,
+            f"style-src 'self' 'nonce-{nonce}'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "manifest-src 'self'",
+            connect,
+            frames,
+            f"form-action 'self' {stripe.checkout}",
+            "base-uri 'none'",
+            "object-src 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+class SecurityHeaders:
+    """Pure ASGI. A handler's own header of the same name stays."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.stripe = StripeOrigins.of(settings)
+        self.fixed = {**_ALWAYS, **({"Strict-Transport-Security": HSTS} if settings.is_secure else {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request and dress its answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["csp_nonce"] = nonce = secrets.token_urlsafe(16)
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.fixed.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Content-Security-Policy", self._policy(scope["path"], nonce, state))
+            await send(message)
+
+        await self.app(scope, receive, dressed)
+
+    def _policy(self, path: str, nonce: str, state: dict[str, object]) -> str:
+        if errors.is_api_path(path):
+            return API_POLICY
+        return page_policy(nonce, self.stripe, uses_elements=bool(state.get("uses_elements")))
