@@ -1,13 +1,13 @@
-"""What must leave the house after a commit, as rows: written with their cause, claimed under a lease, marked sent or failed.
+"""What must leave the house after a commit, as rows: written with their cause, claimed under a lease, marked when sent.
 
-`put` and `put_many` belong in the caller's transaction, so that a message exists exactly when its cause does; a cause told
-twice is one message. The other functions are topup.flows.send_mails' alone. A claim is a lease: whoever dies with it loses
-it when next_try_at passes, and a marking counts only for the attempt that was claimed.
+`put` and `put_many` belong in the caller's transaction, so that a message exists exactly when its cause does; a cause
+told twice is one message. The other functions are topup.flows.send_mails' alone. A claim is a lease: whoever dies with
+it loses it when next_try_at passes, and a failure counts only for the attempt that was claimed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,13 +29,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this worker may send until its lease ends. `attempts` counts this attempt."""
+    """A message that this worker may send until its lease ends. `attempts` counts this attempt too."""
 
     id: UUID
     kind: str
     recipient: str
     details: dict[str, Any]
-    created_at: datetime
+    age_seconds: float
     attempts: int
 
 
@@ -53,7 +53,7 @@ PUT_MANY = """
 
 
 async def put_many(conn: sql.Connection, messages: Sequence[Message]) -> int:
-    """Write messages in one statement; the number that were new. Sorted, so that two batches cannot deadlock on a cause."""
+    """Write messages in one statement; the number that were new. Sorted, so that two batches never deadlock."""
     if not messages:
         return 0
     ordered = sorted(messages, key=lambda message: (message.kind, message.cause))
@@ -90,12 +90,13 @@ CLAIM = """
     )
     UPDATE outbox SET attempts = attempts + 1, next_try_at = topup_now() + %(lease)s
     FROM due WHERE outbox.id = due.id
-    RETURNING outbox.id, kind, recipient, details, created_at, attempts
+    RETURNING outbox.id, kind, recipient, details, attempts,
+        extract(epoch FROM topup_now() - created_at)::float8 AS age_seconds
 """
 
 
 async def claim(conn: sql.Connection, *, messages_max: int, lease: timedelta) -> list[Claimed]:
-    """Take what is due, urgent kinds first. The attempt is counted now, so that a message that kills its worker gives up too."""
+    """Take what is due, urgent kinds first. Counted here, so that a message that kills its worker is given up too."""
     return await sql.rows(conn, Claimed, CLAIM, {"messages_max": messages_max, "lease": lease})
 
 
@@ -138,10 +139,10 @@ async def give_up(conn: sql.Connection, claimed: Claimed, *, error: str) -> None
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How the outbox stands: what waits, since when the oldest has been overdue, and what was given up in seven days."""
+    """How the outbox stands: what waits, how old the oldest of it is, and what was given up in seven days."""
 
     waiting: int
-    overdue_seconds: float
+    oldest_seconds: float
     given_up: int
     last_error: str | None
 
@@ -149,7 +150,7 @@ class Backlog:
 BACKLOG = """
     SELECT count(*) FILTER (WHERE given_up_at IS NULL) AS waiting,
         coalesce(extract(epoch FROM topup_now() - min(created_at) FILTER (WHERE given_up_at IS NULL)), 0)::float8
-            AS overdue_seconds,
+            AS oldest_seconds,
         count(*) FILTER (WHERE given_up_at > topup_now() - interval '7 days') AS given_up,
         (array_agg(last_error ORDER BY next_try_at DESC) FILTER (WHERE last_error IS NOT NULL))[1] AS last_error
     FROM outbox WHERE sent_at IS NULL
@@ -158,6 +159,4 @@ BACKLOG = """
 
 async def backlog(conn: sql.Connection) -> Backlog:
     """For doctor, readiness and metrics."""
-    found = await sql.row(conn, Backlog, BACKLOG)
-    assert found is not None
-    return found
+    return (await sql.rows(conn, Backlog, BACKLOG))[0]

@@ -48,7 +48,7 @@ class Mail:
 class Mailer(Protocol):
     """Who takes mails from the outbox."""
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, letter: Mail) -> None:
         """Send, or raise errors.GatewayError. Sending the same mail again must be harmless."""
         ...
 
@@ -60,7 +60,7 @@ class Mailer(Protocol):
 class NoServer:
     """Stands in where no mail server is configured: mails wait in the outbox, and doctor says why."""
 
-    async def send(self, mail: Mail) -> None:  # noqa: ARG002 -- the protocol's shape
+    async def send(self, letter: Mail) -> None:  # noqa: ARG002 -- the protocol's shape
         """Refuse, for now."""
         await self.check()
 
@@ -76,9 +76,9 @@ class Smtp:
         self._settings = settings
         self.sender = sender_address(settings)
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, letter: Mail) -> None:
         """Hand the mail to the server; returns once the server has accepted it."""
-        message = compose(mail, self.sender, sent_at=datetime.now(UTC))
+        message = compose(letter, self.sender, sent_at=datetime.now(UTC))
         try:
             async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                 await self._deliver(message)
@@ -141,17 +141,17 @@ def sender_address(settings: Settings) -> Address:
     return Address(display_name=one_line(name or settings.app_name), addr_spec=ascii_domain(address))
 
 
-def compose(mail: Mail, sender: Address, *, sent_at: datetime) -> EmailMessage:
+def compose(letter: Mail, sender: Address, *, sent_at: datetime) -> EmailMessage:
     """The mail as a message: plain text first, HTML as its alternative. Refuses an address that is not exactly one."""
     message = EmailMessage(policy=CRLF_POLICY)
     message["From"] = sender
-    message["To"] = _recipient(mail.recipient)
-    message["Subject"] = one_line(mail.subject)
+    message["To"] = _recipient(letter.recipient)
+    message["Subject"] = one_line(letter.subject)
     message["Date"] = sent_at
-    message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
+    message["Message-ID"] = f"<{letter.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    message.set_content(letter.text, cte="quoted-printable")
+    message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
     return message
 
 

@@ -1,8 +1,8 @@
 """What each mail says: an outbox row's kind and details become a subject, a plain text and an HTML page.
 
-The words stand in letters/ beside this file, one pair a kind; the first line of the text is the subject. Everything that
-came from a person is escaped, and a name that looks like anything but a name is left out, since a code goes to addresses
-nobody has proved yet. Rendering is pure; called by topup.flows.send_mails.
+The words stand in letters/ beside this file, one pair a kind; the first line of the text is the subject. Everything
+that came from a person is escaped, and a name that looks like anything but a name is left out, since a code goes to
+addresses nobody has proved yet. Rendering is pure; called by topup.flows.send_mails.
 """
 
 import unicodedata
@@ -39,8 +39,8 @@ def write(*, mail_id: UUID, kind: str, recipient: str, details: Mapping[str, Any
     """The mail of one outbox row. A row that cannot be worded is a fault of ours: not retryable."""
     try:
         words = {**_of_the_house(brand), **_WORDS[kind](details), "name": name_of(details.get("firstName"))}
-        subject, _, text = _templates(is_html=False).get_template(f"{kind}.txt").render(words).partition("\n")
-        page = _templates(is_html=True).get_template(f"{kind}.html").render(words, subject=subject)
+        subject, _, text = _templates().get_template(f"{kind}.txt").render(words).partition("\n")
+        page = _templates().get_template(f"{kind}.html").render(words, subject=subject)
     except (KeyError, TypeError, ValueError, jinja2.TemplateError) as error:
         raise errors.GatewayError(
             f"A mail of kind {kind} could not be worded ({type(error).__name__}: {error}).", is_retryable=False
@@ -136,10 +136,10 @@ _WORDS = {
 
 
 @cache
-def _templates(*, is_html: bool) -> jinja2.Environment:
+def _templates() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.PackageLoader("topup.gateway", "letters"),
-        autoescape=is_html,
+        autoescape=jinja2.select_autoescape(["html"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
