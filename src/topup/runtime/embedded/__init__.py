@@ -8,7 +8,7 @@ but `demo`, the commands that look at a demo's data, and the tests may call this
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -70,7 +70,7 @@ def stop(server: Server) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running(folder: Path, *, settings: Mapping[str, str] | None = None) -> Generator[Server]:
     """A server for the length of a block."""
     server = start(folder, settings=settings)
     try:
@@ -106,7 +106,7 @@ def _forget_deleted(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _answerable(folder: Path) -> Iterator[None]:
+def _answerable(folder: Path) -> Generator[None]:
     """Turn what the machine refuses (a full disk, a folder of somebody else's) into our one error."""
     try:
         yield

@@ -73,7 +73,7 @@ def forgotten(folder: Path) -> Iterator[Home]:
     if os.geteuid() != 0:
         return
     named = _named_place(folder)
-    user = _unprivileged()
+    user = unprivileged()
     for parent in PLACE_PARENTS:
         for place in sorted(Path(parent).glob(f"{PLACE_PREFIX}*")):
             if place != named and _made_for(place) == folder.resolve():
@@ -81,7 +81,7 @@ def forgotten(folder: Path) -> Iterator[Home]:
 
 
 def _for_root(folder: Path) -> Home:
-    user = _unprivileged()
+    user = unprivileged()
     place = _named_place(folder)
     if place is None:
         place = _new_place(folder)
@@ -96,7 +96,8 @@ def _refuse_foreign(home: Home) -> None:
         )
 
 
-def _unprivileged() -> pwd.struct_passwd:
+def unprivileged() -> pwd.struct_passwd:
+    """Whom root runs its server as."""
     for name in UNPRIVILEGED_USERS:
         try:
             return pwd.getpwnam(name)

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from topup import errors
@@ -18,7 +18,7 @@ TURN_WAIT_SECONDS = 120
 
 
 @contextlib.contextmanager
-def turn(folder: Path) -> Iterator[None]:
+def turn(folder: Path) -> Generator[None]:
     """Hold the exclusive right to start and stop in this folder, waiting while another process has it.
 
     Where somebody deleted the folder there is nothing left to take turns about.
