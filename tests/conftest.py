@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import psycopg
 import pytest
 from psycopg import sql
 
 from topup.db import migrate
 from topup.runtime import embedded
+
+# Stripe's SDK asks for httpx, which is no longer looked after; every entry point gives it httpx2 instead.
+httpx2.alias_httpx()
 
 SERVERS = Path(__file__).parent.parent / ".topup" / "tests"
 # Nothing here outlives the run, so nothing waits for the disk.

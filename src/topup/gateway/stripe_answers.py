@@ -1,0 +1,68 @@
+"""Reads Stripe's answers into our values, whose types are checked on the way, since what is read here decides money.
+
+Absent or ill-typed fields raise ValueError, TypeError or KeyError; the caller makes them one error (fault 36).
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+
+from topup.gateway import protocol
+
+
+def checkout(answer: stripe.checkout.Session) -> protocol.CheckoutSession:
+    """A checkout session."""
+    told = answer.to_dict()
+    fields = {
+        "id": told["id"],
+        "status": told["status"],
+        "payment_status": told["payment_status"],
+        "url": told["url"],
+        "client_reference_id": told["client_reference_id"],
+        "customer_id": _reference(told["customer"]),
+        "intent_id": _reference(told["payment_intent"]),
+        "amount_subtotal_minor": told["amount_subtotal"],
+        "amount_total_minor": told["amount_total"],
+        "currency": told["currency"],
+        "is_live": told["livemode"],
+        "expires_at": datetime.fromtimestamp(told["expires_at"], UTC),
+        "created_at": datetime.fromtimestamp(told["created"], UTC),
+        "metadata": told["metadata"] or {},
+    }
+    return protocol.CheckoutSession(**fields)
+
+
+def checkouts(page: stripe.ListObject[stripe.checkout.Session]) -> list[protocol.CheckoutSession]:
+    """One page of checkout sessions."""
+    return [checkout(session) for session in page.data]
+
+
+def account(answer: stripe.Account) -> protocol.StripeAccount:
+    """The account of a key."""
+    told = answer.to_dict()
+    fields = {name: told.get(name) for name in ("id", "country", "default_currency")}
+    return protocol.StripeAccount(**fields)
+
+
+def endpoints(page: stripe.ListObject[stripe.WebhookEndpoint]) -> list[protocol.WebhookEndpoint]:
+    """One page of webhook endpoints."""
+    return [_endpoint(endpoint.to_dict()) for endpoint in page.data]
+
+
+def identity(answer: stripe.Customer) -> str:
+    """The id of what was made."""
+    if not isinstance(answer.id, str) or not answer.id:
+        raise ValueError("an answer without an id")
+    return answer.id
+
+
+def _endpoint(told: Mapping[str, Any]) -> protocol.WebhookEndpoint:
+    fields = {name: told[name] for name in ("id", "url", "status", "api_version")}
+    return protocol.WebhookEndpoint(**fields, enabled_events=tuple(told["enabled_events"]))
+
+
+def _reference(told: str | Mapping[str, Any] | None) -> str | None:
+    """The id of another object, which may stand there whole."""
+    return told["id"] if isinstance(told, Mapping) else told
