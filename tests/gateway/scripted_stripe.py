@@ -97,6 +97,7 @@ def session(**changes: object) -> dict[str, Any]:
     return {
         "id": "cs_test_1",
         "object": "checkout.session",
+        "mode": "payment",
         "status": "open",
         "payment_status": "unpaid",
         "url": "https://checkout.stripe.com/c/pay/cs_test_1",

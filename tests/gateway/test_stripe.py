@@ -9,6 +9,7 @@ from tests.gateway import scripted_stripe
 from tests.gateway.scripted_stripe import Reply, ScriptedStripe, refusal, session
 
 from topup import errors
+from topup.core import payments
 from topup.gateway import protocol, stripe, stripe_calls
 
 QUICK = stripe_calls.Patience(
@@ -82,6 +83,21 @@ async def test_intent_is_read_by_its_id_whether_it_stands_there_whole_or_not(
     script.will(Reply(session(payment_intent="pi_1")), Reply(session(payment_intent={"id": "pi_2", "object": "x"})))
     assert (await gateway.retrieve_checkout("cs_test_1")).intent_id == "pi_1"
     assert (await gateway.retrieve_checkout("cs_test_1")).intent_id == "pi_2"
+
+
+async def test_paid_session_comes_with_the_fact_that_settles_it(
+    script: ScriptedStripe, gateway: stripe.Gateway
+) -> None:
+    """Fault 37: complete alone is not paid."""
+    script.will(
+        Reply(session()), Reply(session(status="complete")), Reply(session(status="complete", payment_status="paid"))
+    )
+    read = [(await gateway.retrieve_checkout("cs_test_1")).fact for _ in range(3)]
+    assert [fact and (fact.told, fact.payment_id, fact.paid_minor) for fact in read] == [
+        None,
+        (payments.Told.ON_ITS_WAY, PAYMENT, None),
+        (payments.Told.PAID, PAYMENT, 1000),
+    ]
 
 
 @pytest.mark.parametrize(

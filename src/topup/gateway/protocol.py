@@ -14,6 +14,8 @@ from uuid import UUID
 import pydantic
 import pydantic.dataclasses
 
+from topup.core.payments import Fact
+
 AS_TOLD = pydantic.ConfigDict(strict=True)
 """Stripe's values are taken in the types they come in, or refused; a price is never read out of a string."""
 
@@ -44,7 +46,10 @@ class NewCheckout:
 
 @pydantic.dataclasses.dataclass(frozen=True, slots=True, config=AS_TOLD)
 class CheckoutSession:
-    """A checkout session as Stripe tells it. Statuses are Stripe's words, and new ones must be survived."""
+    """A checkout session as Stripe tells it. Statuses are Stripe's words, and new ones must be survived.
+
+    `fact` is what it says about our payment's money, for topup.flows.fulfil; None while there is nothing to say.
+    """
 
     id: str
     status: str | None
@@ -60,6 +65,7 @@ class CheckoutSession:
     expires_at: datetime
     created_at: datetime
     metadata: Mapping[str, str]
+    fact: Fact | None
 
 
 @pydantic.dataclasses.dataclass(frozen=True, slots=True, config=AS_TOLD)

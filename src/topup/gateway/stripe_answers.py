@@ -9,6 +9,7 @@ from typing import Any
 
 import stripe
 
+from topup.core import facts
 from topup.gateway import protocol
 
 
@@ -30,6 +31,7 @@ def checkout(answer: stripe.checkout.Session) -> protocol.CheckoutSession:
         "expires_at": datetime.fromtimestamp(told["expires_at"], UTC),
         "created_at": datetime.fromtimestamp(told["created"], UTC),
         "metadata": told["metadata"] or {},
+        "fact": facts.of_session(told),
     }
     return protocol.CheckoutSession(**fields)
 
@@ -42,8 +44,7 @@ def checkouts(page: stripe.ListObject[stripe.checkout.Session]) -> list[protocol
 def account(answer: stripe.Account) -> protocol.StripeAccount:
     """The account of a key."""
     told = answer.to_dict()
-    fields = {name: told.get(name) for name in ("id", "country", "default_currency")}
-    return protocol.StripeAccount(**fields)
+    return protocol.StripeAccount(told["id"], told.get("country"), told.get("default_currency"))
 
 
 def endpoints(page: stripe.ListObject[stripe.WebhookEndpoint]) -> list[protocol.WebhookEndpoint]:
