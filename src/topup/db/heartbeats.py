@@ -1,4 +1,4 @@
-"""When each loop and timer of the worker last did its work, for doctor and the alarms. Wall-clock time, also in demos."""
+"""When each loop and timer of the worker last did its work, for doctor and the alarms. Wall-clock time, always."""
 
 from dataclasses import dataclass
 

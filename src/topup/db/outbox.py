@@ -137,6 +137,17 @@ async def give_up(conn: sql.Connection, claimed: Claimed, *, error: str) -> None
     await sql.run(conn, GIVE_UP, parameters)
 
 
+FORGET = """
+    UPDATE outbox SET recipient = '', details = '{}'
+    WHERE coalesce(sent_at, given_up_at) < topup_now() - %s AND recipient <> ''
+"""
+
+
+async def forget(conn: sql.Connection, *, older_than: timedelta) -> int:
+    """Blank whom finished messages went to and what they said; the number blanked."""
+    return await sql.run(conn, FORGET, [older_than])
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """How the outbox stands: what waits, how old the oldest of it is, and what was given up in seven days."""
