@@ -53,7 +53,10 @@ NO_TEXT = Text()
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Credits come in as one lot: a purchase, a welcome, a promotion, an adjustment upwards. Debt is repaid first."""
+    """Credits come in as one lot: a purchase, a welcome, a promotion, an adjustment upwards. Debt is repaid first.
+
+    The lot ends at `expires_at`, or `valid_days` after it came in, or never.
+    """
 
     account_id: UUID
     credits: int
@@ -62,6 +65,7 @@ class Credit:
     actor: str
     priority: int = PURCHASE_PRIORITY
     expires_at: datetime | None = None
+    valid_days: int | None = None
     payment_id: UUID | None = None
     text: Text = NO_TEXT
 

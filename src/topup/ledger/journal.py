@@ -19,16 +19,16 @@ SALT_BYTES = 16
 async def post(conn: sql.Connection, asked: Sequence[commands.Command]) -> list[commands.Outcome]:
     """Apply commands in their order; the outcomes in the same order.
 
-    A cause that was posted before violates `one_transfer_per_cause`: callers look before they post, under a lock of their own.
+    A cause that was posted before violates `one_transfer_per_cause`: callers look before they post, under a lock.
     """
-    working = await _load(conn, asked)
+    working = await load(conn, asked)
     outcomes = [rules.apply(working, command) for command in asked]
-    async with conn.pipeline():
-        await _write(conn, working)
+    await write(conn, working)
     return outcomes
 
 
-async def _load(conn: sql.Connection, asked: Sequence[commands.Command]) -> book.Book:
+async def load(conn: sql.Connection, asked: Sequence[commands.Command]) -> book.Book:
+    """Lock the accounts of these commands and load what the rules may need. Nothing is decided yet."""
     account_ids = sorted({account_id for command in asked for account_id in _accounts_of(command)})
     locked = await ledger.lock(conn, account_ids)
     working = book.Book(await ledger.now(conn), ids.new, _new_salt)
@@ -131,8 +131,13 @@ async def _load_missing_lots(conn: sql.Connection, working: book.Book, lot_ids: 
         working.lots.update({row.id: _lot(row) for row in await ledger.lots(conn, missing)})
 
 
-async def _write(conn: sql.Connection, done: book.Book) -> None:
-    """Send everything that changed, parents before children, one statement a table."""
+async def write(conn: sql.Connection, done: book.Book) -> None:
+    """Send everything that changed, parents before children, one statement a table and all in one go."""
+    async with conn.pipeline():
+        await _write_all(conn, done)
+
+
+async def _write_all(conn: sql.Connection, done: book.Book) -> None:
     if done.transfers:
         await _write_movements(conn, done)
     if done.changed_lots:

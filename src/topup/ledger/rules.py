@@ -5,7 +5,7 @@ changed nothing. `apply` first books what is overdue on the accounts concerned, 
 """
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 from uuid import UUID
 
@@ -81,13 +81,19 @@ def _credit(book: Book, account: Account, command: commands.Credit) -> Outcome:
         transfer,
         command.credits,
         priority=command.priority,
-        expires_at=command.expires_at,
+        expires_at=_end_of(book, command),
         source=command.kind,
         payment_id=command.payment_id,
     )
     entry = _come_in(book, account, transfer, [(lot, command.credits)])
     settle(book, account)
     return Done((entry,))
+
+
+def _end_of(book: Book, command: commands.Credit) -> datetime | None:
+    if command.valid_days is None:
+        return command.expires_at
+    return book.now + timedelta(days=command.valid_days)
 
 
 def _spend(book: Book, account: Account, command: commands.Spend) -> Outcome:

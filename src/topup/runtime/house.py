@@ -3,12 +3,18 @@
 Called by the command line, the tests and the demo. It refuses a schema that this program was not written for.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import psycopg
 import psycopg_pool
 
+from topup.flows import receive, requests
+from topup.gateway import mail
+from topup.runtime import mailers
+from topup.runtime.group_commit import GroupCommit
 from topup.settings import Settings
 
 CONNECTION_OPTIONS = (
@@ -26,6 +32,9 @@ class House:
 
     settings: Settings
     pool: Pool
+    mailer: mail.Mailer
+    deliveries: GroupCommit[receive.Delivery, str]
+    requests: GroupCommit[requests.Request, requests.Answer | requests.KeyReused]
 
 
 @asynccontextmanager
@@ -40,4 +49,21 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         open=False,
         name="topup",
     ) as pool:
-        yield House(settings=settings, pool=pool)
+        take_deliveries = functools.partial(receive.receive, pool, is_live=settings.is_live)
+        post_requests = functools.partial(requests.post, pool)
+        async with (
+            GroupCommit(take_deliveries, is_passing=is_passing) as deliveries,
+            GroupCommit(post_requests, is_passing=is_passing) as posting,
+        ):
+            yield House(
+                settings=settings,
+                pool=pool,
+                mailer=mailers.chosen(settings, pool),
+                deliveries=deliveries,
+                requests=posting,
+            )
+
+
+def is_passing(fault: BaseException) -> bool:
+    """Whether a batch that met this may simply be run again: deadlock, lost connection, lock wait, a quicker twin."""
+    return isinstance(fault, psycopg.OperationalError | psycopg_pool.PoolTimeout) or requests.is_twin_race(fault)

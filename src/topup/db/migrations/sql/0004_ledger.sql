@@ -155,11 +155,11 @@ CREATE TABLE idempotency (
     key text NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
     fingerprint bytea NOT NULL,
     status smallint NOT NULL,
-    answer jsonb NOT NULL,
+    answer json NOT NULL,
     recorded_at timestamptz NOT NULL DEFAULT topup_now(),
     CONSTRAINT one_answer_per_key PRIMARY KEY (principal, route, key)
 );
-COMMENT ON TABLE idempotency IS 'The first answer to a keyed request, written in the transaction of its effect and kept as long as the ledger.';
+COMMENT ON TABLE idempotency IS 'The first answer to a keyed request, written in the transaction of its effect and kept as long as the ledger. answer is json, not jsonb: a repeat gets the very same bytes.';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfers FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

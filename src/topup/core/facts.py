@@ -1,0 +1,151 @@
+"""Reads what Stripe says, as JSON, into an event and the fact it tells about a payment. Pure and tolerant.
+
+Keys may be missing, renamed or of another type in an API version of tomorrow (faults 14): then there is no fact, or one without an
+amount, and never an exception. Event bodies are read as they were signed; nothing here asks Stripe.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from topup.core.payments import Channel, Fact, Told
+
+API_VERSION = "2026-10-28.endive"
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What Stripe says happened, by its id. `account` is set on events of connected accounts, which are not ours."""
+
+    id: str
+    type: str
+    is_live: bool
+    happened_at: datetime
+    api_version: str | None
+    account: str | None
+    object_id: str | None
+    fact: Fact | None
+
+
+def event(body: object) -> Event | None:
+    """The event in a signed body, or None when it is no snapshot event at all."""
+    if not isinstance(body, dict) or body.get("object") != "event":
+        return None
+    event_id, event_type = _text(body, "id"), _text(body, "type")
+    if event_id is None or event_type is None:
+        return None
+    told = _object(_object(body, "data"), "object")
+    is_live = body.get("livemode") is True
+    return Event(
+        id=event_id,
+        type=event_type,
+        is_live=is_live,
+        happened_at=_time(body.get("created")),
+        api_version=_text(body, "api_version"),
+        account=_text(body, "account"),
+        object_id=_text(told, "id"),
+        fact=_fact(event_type, told, is_live=is_live),
+    )
+
+
+def of_session(session: Json) -> Fact | None:
+    """What a checkout session says when it is read now, from an event or at the return page.
+
+    `complete` does not mean paid: that is `payment_status` (https://docs.stripe.com/checkout/fulfillment).
+    """
+    if session.get("mode") != "payment":
+        return None
+    if session.get("status") == "expired":
+        return _session_fact(Told.EXPIRED, session)
+    if session.get("status") != "complete":
+        return None
+    by_payment_status = {"paid": Told.PAID, "unpaid": Told.ON_ITS_WAY, "no_payment_required": Told.FREE}
+    told = by_payment_status.get(str(session.get("payment_status")))
+    return None if told is None else _session_fact(told, session)
+
+
+def of_intent(intent: Json, told: Told) -> Fact:
+    """What a payment intent says; its amount is what was received."""
+    is_paid = told is Told.PAID
+    return Fact(
+        told=told,
+        source="PAYMENT_INTENT",
+        is_live=intent.get("livemode") is True,
+        payment_id=_payment_id(intent),
+        intent_id=_text(intent, "id"),
+        customer_id=_id(intent, "customer"),
+        paid_minor=_number(intent, "amount_received") if is_paid else None,
+        currency=_text(intent, "currency"),
+    )
+
+
+def _fact(event_type: str, told: Json, *, is_live: bool) -> Fact | None:
+    told = {**told, "livemode": is_live}
+    match event_type:
+        case "checkout.session.completed" | "checkout.session.async_payment_succeeded":
+            return of_session(told)
+        case "checkout.session.async_payment_failed" if told.get("mode") == "payment":
+            return _session_fact(Told.FAILED, told)
+        case "checkout.session.expired" if told.get("mode") == "payment":
+            return _session_fact(Told.EXPIRED, told)
+    by_intent_event = {
+        "payment_intent.succeeded": Told.PAID,
+        "payment_intent.processing": Told.ON_ITS_WAY,
+        "payment_intent.payment_failed": Told.DECLINED,
+        "payment_intent.canceled": Told.CANCELED,
+    }
+    intent_told = by_intent_event.get(event_type)
+    return None if intent_told is None else of_intent(told, intent_told)
+
+
+def _session_fact(told: Told, session: Json) -> Fact:
+    source: Channel = "CHECKOUT"
+    return Fact(
+        told=told,
+        source=source,
+        is_live=session.get("livemode") is True,
+        payment_id=_payment_id(session),
+        session_id=_text(session, "id"),
+        intent_id=_id(session, "payment_intent"),
+        customer_id=_id(session, "customer"),
+        paid_minor=_number(session, "amount_subtotal") if told is Told.PAID else None,
+        currency=_text(session, "currency"),
+    )
+
+
+def _payment_id(told: Json) -> UUID | None:
+    hint = _text(_object(told, "metadata"), "topup_payment_id") or _text(told, "client_reference_id")
+    try:
+        return UUID(hint) if hint else None
+    except ValueError:
+        return None
+
+
+def _object(parent: Json, key: str) -> Json:
+    found = parent.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(parent: Json, key: str) -> str | None:
+    found = parent.get(key)
+    return found if isinstance(found, str) and found else None
+
+
+def _id(parent: Json, key: str) -> str | None:
+    """The id of something that may have been expanded into an object."""
+    return _text(parent, key) or _text(_object(parent, key), "id")
+
+
+def _number(parent: Json, key: str) -> int | None:
+    found = parent.get(key)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _time(unix_seconds: object) -> datetime:
+    try:
+        return datetime.fromtimestamp(int(str(unix_seconds)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)

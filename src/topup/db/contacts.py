@@ -1,0 +1,25 @@
+"""Whom to write to: addresses and first names, for the mails that a flow puts into the outbox."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from topup.db import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person who may be written to."""
+
+    user_id: UUID
+    email: str
+    first_name: str
+
+
+OF_USERS = "SELECT id AS user_id, email, first_name FROM users WHERE id = ANY(%s) AND disabled_at IS NULL"
+
+
+async def of_users(conn: sql.Connection, user_ids: Collection[UUID]) -> dict[UUID, Contact]:
+    """People by id; who is gone or disabled is left out."""
+    found = await sql.rows(conn, Contact, OF_USERS, [list(user_ids)])
+    return {contact.user_id: contact for contact in found}

@@ -1,0 +1,92 @@
+"""The inbox: Stripe's events as rows, by Stripe's id, with what became of each.
+
+Called by topup.flows.receive. A row is written or marked in the transaction of its effect, so a row that says processed is true.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from topup.db import sql
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An event that was received and processed, with what became of it. `outcome` is a word of topup.flows.receive."""
+
+    id: str
+    type: str
+    object_id: str | None
+    api_version: str | None
+    is_live: bool
+    payload: str
+    happened_at: datetime
+    outcome: str
+
+
+FINISHED = "SELECT id FROM stripe_events WHERE id = ANY(%s) AND processed_at IS NOT NULL"
+
+
+async def finished(conn: sql.Connection, event_ids: Collection[str]) -> set[str]:
+    """Which of these were received and processed before."""
+    return set(await sql.values(conn, FINISHED, [list(event_ids)]))
+
+
+FINISH = """
+    INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at, outcome,
+                                        processed_at, attempts)
+    SELECT *, topup_now(), 1
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::json[], %s::timestamptz[], %s::text[])
+    ON CONFLICT (id) DO UPDATE
+    SET processed_at = excluded.processed_at, outcome = excluded.outcome, attempts = known.attempts + 1, next_try_at = NULL
+    WHERE known.processed_at IS NULL
+"""
+
+
+async def finish(conn: sql.Connection, events: Sequence[Finished]) -> None:
+    """Store events as processed, or mark those that were stored unprocessed. Sorted, so that two batches do not deadlock."""
+    rows = [
+        (e.id, e.type, e.object_id, e.api_version, e.is_live, e.payload, e.happened_at, e.outcome)
+        for e in sorted(events, key=lambda event: event.id)
+    ]
+    await sql.run(conn, FINISH, sql.columns(rows))
+
+
+FAIL = """
+    INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at, attempts, next_try_at,
+                                        last_error)
+    VALUES (%(id)s, %(type)s, %(object_id)s, %(api_version)s, %(is_live)s, %(payload)s, %(happened_at)s, 1,
+            topup_now() + interval '10 seconds', %(error)s)
+    ON CONFLICT (id) DO UPDATE
+    SET attempts = known.attempts + 1, last_error = excluded.last_error,
+        next_try_at = topup_now() + least(interval '10 seconds' * 2 ^ least(known.attempts, 12), interval '6 hours')
+    WHERE known.processed_at IS NULL
+"""
+
+
+async def fail(conn: sql.Connection, event: Finished, *, error: str) -> None:
+    """Store an event whose effect failed, with the error; it is due again after 10 s, then twice that, up to 6 h."""
+    parameters = {
+        "id": event.id,
+        "type": event.type,
+        "object_id": event.object_id,
+        "api_version": event.api_version,
+        "is_live": event.is_live,
+        "payload": event.payload,
+        "happened_at": event.happened_at,
+        "error": error,
+    }
+    await sql.run(conn, FAIL, parameters)
+
+
+ATTEMPTS_MAX = 20
+DUE = """
+    SELECT payload::text FROM stripe_events
+    WHERE processed_at IS NULL AND payload IS NOT NULL AND next_try_at <= topup_now() AND attempts < %s
+    ORDER BY next_try_at LIMIT %s
+"""
+
+
+async def due(conn: sql.Connection, *, limit: int) -> list[str]:
+    """Bodies of events whose effect failed and that shall be tried again now."""
+    return await sql.values(conn, DUE, [ATTEMPTS_MAX, limit])
