@@ -12,7 +12,7 @@ import psycopg
 import psycopg_pool
 
 from topup.flows import receive, requests
-from topup.gateway import mail
+from topup.gateway import mail, protocol, stripe
 from topup.runtime import mailers
 from topup.runtime.group_commit import GroupCommit
 from topup.settings import Settings
@@ -32,6 +32,7 @@ class House:
 
     settings: Settings
     pool: Pool
+    stripe: protocol.Stripe
     mailer: mail.Mailer
     deliveries: GroupCommit[receive.Delivery, str]
     requests: GroupCommit[requests.Request, requests.Answer | requests.KeyReused]
@@ -51,13 +52,16 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
     ) as pool:
         take_deliveries = functools.partial(receive.receive, pool, is_live=settings.is_live)
         post_requests = functools.partial(requests.post, pool)
+        stripe_key = settings.stripe_secret_key.get_secret_value()
         async with (
+            stripe.opened(stripe_key, api_base=settings.stripe_api_base) as stripe_gateway,
             GroupCommit(take_deliveries, is_passing=is_passing) as deliveries,
             GroupCommit(post_requests, is_passing=is_passing) as posting,
         ):
             yield House(
                 settings=settings,
                 pool=pool,
+                stripe=stripe_gateway,
                 mailer=mailers.chosen(settings, pool),
                 deliveries=deliveries,
                 requests=posting,
