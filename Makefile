@@ -1,0 +1,47 @@
+# One door to everything: `make demo` runs Topup, `make test` tests it, `make check` is what CI asks for.
+# Each target first has scripts/bootstrap.py see to .venv, which takes a moment once and next to nothing afterwards.
+# Written for GNU make 3.81 too, which is what macOS has.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := uv==0.13.9
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml
+
+.PHONY: help demo test check verify lock audit clean run-environment dev-environment
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: run-environment ## Run everything on this machine: the app, a database, an offline Stripe (ARGS="--port 8001")
+	@exec $(BIN)/topup demo $(ARGS)
+
+test: dev-environment ## Run the tests (ARGS="-k receive" for some of them)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: dev-environment ## All that CI asks for: format, lint, types, import contract, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyrefly check
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+verify: run-environment ## Check the invariants of the demo's data, while it runs or not
+	@exec $(BIN)/topup verify $(ARGS)
+
+lock: dev-environment ## Write both lock files anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'
+	$(COMPILE) --output-file requirements/run.txt
+	$(COMPILE) --group dev --output-file requirements/dev.txt
+
+audit: dev-environment ## Look for known weaknesses in what we depend on; needs the network
+	@$(BIN)/python scripts/audit.py
+
+clean: ## Delete what tools leave behind; .venv and the demo's data stay
+	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	find src tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+run-environment:
+	@$(PYTHON) scripts/bootstrap.py run
+
+dev-environment:
+	@$(PYTHON) scripts/bootstrap.py dev
