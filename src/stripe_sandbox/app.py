@@ -1,0 +1,64 @@
+"""Joins the routes of all nouns and pages into one ASGI application. The only module that knows them all."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stripe_sandbox import control, settlements
+from stripe_sandbox.door import Door
+from stripe_sandbox.nouns import (
+    accounts,
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    mandates,
+    payment_intents,
+    payment_methods,
+    prices,
+    webhook_endpoints,
+)
+from stripe_sandbox.pages import checkout, overview, rendering, secure
+from stripe_sandbox.routing import Include, Routes
+from stripe_sandbox.sandbox import Sandbox
+from stripe_sandbox.settings import Settings
+
+NOUNS: Final = (
+    accounts,
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    mandates,
+    payment_intents,
+    payment_methods,
+    prices,
+    webhook_endpoints,
+)
+INCLUDES: Final[dict[tuple[str, str], Include]] = {
+    ("checkout.session", "line_items"): checkout_sessions.include_items,
+}
+
+
+def build(settings: Settings) -> Starlette:
+    """Open the data file and return the application that serves it."""
+    sandbox = Sandbox(settings, settlements.JOBS)
+    with sandbox.work() as work:
+        webhook_endpoints.configure(work, settings.webhook_url, settings.webhook_secret)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with sandbox.running():
+            yield
+
+    door = Door(sandbox, Routes((route for noun in NOUNS for route in noun.ROUTES), INCLUDES))
+    pages = [*checkout.routes(sandbox), *secure.routes(sandbox), *overview.routes(sandbox)]
+    static = Mount("/static", StaticFiles(directory=rendering.HERE / "static"))
+    everything = [Route("/v1/{rest:path}", door), *pages, *control.routes(sandbox), static]
+    app = Starlette(routes=everything, lifespan=lifespan)
+    app.state.sandbox = sandbox
+    return app

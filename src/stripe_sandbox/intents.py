@@ -1,0 +1,101 @@
+"""The shape of a payment intent, and which payment methods it may be paid with.
+
+Made by the API, by a checkout session when its buyer confirms, and by an invoice when it is finalized.
+"""
+
+from typing import Final
+
+from stripe_sandbox import errors, ids
+from stripe_sandbox.store import Body
+from stripe_sandbox.work import Work
+
+BY_CURRENCY: Final = {"gbp": ("bacs_debit",)}
+EVERYWHERE: Final = ("card", "link")
+
+OPTIONS: Final[dict[str, Body]] = {
+    "card": {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"},
+    "link": {"persistent_token": None},
+    "bacs_debit": {},
+    "customer_balance": {},
+}
+
+CONFIRMABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
+
+
+def method_types(currency: str, allowed: list[str] | None, excluded: list[str] | None) -> list[str]:
+    """Return the payment methods offered: the sandbox's own for this currency, filtered as asked."""
+    if allowed and excluded:
+        message = "You may only specify one of: allowed_payment_method_types, excluded_payment_method_types."
+        raise errors.invalid(message, param="excluded_payment_method_types")
+    offered = [*EVERYWHERE, *BY_CURRENCY.get(currency, ())]
+    left = [kind for kind in offered if (not allowed or kind in allowed) and kind not in (excluded or ())]
+    if not left:
+        message = f"None of the payment methods left by your filters can be used with {currency.upper()}."
+        raise errors.invalid(
+            message, param="allowed_payment_method_types" if allowed else "excluded_payment_method_types"
+        )
+    return left
+
+
+def new(work: Work, amount_minor: int, currency: str, types: list[str], **more: object) -> Body:
+    """Return the body of an intent that nobody has paid yet; the caller adds it."""
+    intent_id = ids.new("pi_")
+    return {
+        "id": intent_id,
+        "object": "payment_intent",
+        "allowed_payment_method_types": None,
+        "amount": amount_minor,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": ids.client_secret(intent_id),
+        "confirmation_method": "automatic",
+        "created": work.now,
+        "currency": currency,
+        "customer": None,
+        "customer_account": None,
+        "description": None,
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "managed_payments": None,
+        "metadata": {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": {"id": ids.METHOD_CONFIGURATION, "parent": None},
+        "payment_method_options": {kind: OPTIONS[kind] for kind in types},
+        "payment_method_types": types,
+        "payment_record": None,
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+        **more,
+    }
+
+
+def check_confirmable(intent: Body, verb: str = "confirm") -> None:
+    """Refuse to go on with an intent that is paid, under way or cancelled."""
+    if intent["status"] not in CONFIRMABLE:
+        message = (
+            f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. "
+            f"Only a PaymentIntent with one of the following statuses may be used: {', '.join(CONFIRMABLE)}."
+        )
+        refusal = errors.not_now(message, code="payment_intent_unexpected_state", param="intent")
+        refusal.error["payment_intent"] = intent
+        raise refusal

@@ -1,0 +1,51 @@
+"""What follows when a payment intent ends one way or the other, whoever brought that about.
+
+The intent may belong to a checkout session or an invoice; here, above them all, each is told. Called by the pages, by
+the API's confirm, and by the timers when a bank answers.
+"""
+
+from typing import Final
+
+from stripe_sandbox import attempts, banks, checkout
+from stripe_sandbox.store import Body
+from stripe_sandbox.timers import Job
+from stripe_sandbox.work import Work
+
+
+def settle_debit(work: Work, intent_id: str) -> None:
+    """Write down the bank's answer to a debit, unless it was written before."""
+    intent = work.find(intent_id)
+    if intent is None or intent["status"] != "processing":
+        return
+    charge = work.get("charge", intent["latest_charge"])
+    account = banks.BY_NUMBER[work.hidden(charge["payment_method"])["account"]]
+    conclude(work, intent, account.failure)
+
+
+def conclude(work: Work, intent: Body, failure: str | None) -> Body:
+    """Settle a debit with this outcome and tell what it pays for."""
+    intent = attempts.settle(work, intent, failure)
+    session = work.find(work.hidden(intent["id"]).get("session"))
+    if session:
+        checkout.settled(work, session, intent)
+    return intent
+
+
+def authenticate(work: Work, intent: Body, *, passed: bool) -> Body:
+    """Go on after 3-D Secure, and tell what the intent pays for."""
+    intent = attempts.authenticate(work, intent, passed=passed)
+    return tell(work, intent)
+
+
+def tell(work: Work, intent: Body) -> Body:
+    """Bring what an intent pays for into line with it."""
+    session = work.find(work.hidden(intent["id"]).get("session"))
+    if session:
+        checkout.finish(work, session, intent)
+    return intent
+
+
+JOBS: Final[dict[str, Job]] = {
+    "expire_session": checkout.expire_when_due,
+    "settle_debit": settle_debit,
+}
