@@ -22,6 +22,7 @@ from uuid import UUID
 import aiosmtplib
 
 from topup import errors
+from topup.core import addresses
 from topup.settings import Settings
 
 IMPLICIT_TLS_PORT = 465
@@ -138,7 +139,7 @@ def sender_address(settings: Settings) -> Address:
     own_host = urlsplit(settings.frontend_url).hostname or "localhost"
     user = settings.smtp_user if "@" in settings.smtp_user else f"no-reply@{own_host}"
     name, address = parseaddr(settings.mail_from or user)
-    return Address(display_name=one_line(name or settings.app_name), addr_spec=ascii_domain(address))
+    return Address(display_name=one_line(name or settings.app_name), addr_spec=_ascii_domain(address))
 
 
 def compose(letter: Mail, sender: Address, *, sent_at: datetime) -> EmailMessage:
@@ -157,13 +158,13 @@ def compose(letter: Mail, sender: Address, *, sent_at: datetime) -> EmailMessage
 
 def _recipient(address: str) -> Address:
     try:
-        return Address(addr_spec=ascii_domain(address))
-    except (ValueError, IndexError) as error:
+        return Address(addr_spec=addresses.canonical(address))
+    except ValueError as error:
         raise errors.GatewayError("The recipient is not a mail address.", is_retryable=False) from error
 
 
-def ascii_domain(address: str) -> str:
-    """The address with its domain as it travels (xn--...); a local part beyond ASCII needs the server's SMTPUTF8."""
+def _ascii_domain(address: str) -> str:
+    """The address with its domain as it travels: xn--..."""
     local, at, domain = address.rpartition("@")
     return address if domain.isascii() else f"{local}{at}{domain.encode('idna').decode('ascii')}"
 
