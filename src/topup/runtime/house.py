@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psycopg
 import psycopg_pool
 
+from topup.core import keys
 from topup.flows import receive, requests
 from topup.gateway import mail, protocol, stripe
 from topup.runtime import mailers
@@ -36,6 +37,11 @@ class House:
     mailer: mail.Mailer
     deliveries: GroupCommit[receive.Delivery, str]
     requests: GroupCommit[requests.Request, requests.Answer | requests.KeyReused]
+
+    @property
+    def keys(self) -> keys.Keys:
+        """What this deployment signs and hides with."""
+        return keys.derive(self.settings.jwt_secret.get_secret_value())
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """The web application: which routes there are, and which layers every request passes.
 
-Layers from outside to inside: request id, access log, security headers, CORS, last resort, body limit, then the
-framework's own handlers (`topup.web.errors`). Called by the command line, the demo and the tests; it opens nothing.
+Layers from outside to inside: request id, access log, security headers, CORS, anonymous cookie, last resort, body
+limit, then the framework's own handlers (`topup.web.errors`). Called by the command line, the demo and the tests; it
+opens nothing.
 """
 
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from topup.settings import Settings
 from topup.web import (
     access_log,
     body_limit,
+    csrf,
     errors,
     health,
     last_resort,
@@ -22,9 +24,11 @@ from topup.web import (
     openapi,
     request_ids,
     security_headers,
+    stripe_webhook,
 )
+from topup.web.api import auth
 
-API: tuple[APIRouter, ...] = (health.router,)
+API: tuple[APIRouter, ...] = (health.router, auth.router, stripe_webhook.router)
 PAGES: tuple[APIRouter, ...] = ()
 CONTRACT_VERSION = "1.0"
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -70,6 +74,7 @@ def _layers(settings: Settings) -> list[Middleware]:
             expose_headers=CORS_HEADERS_SHOWN,
             max_age=PREFLIGHT_SECONDS,
         ),
+        Middleware(csrf.AnonymousCookie, settings=settings),
         Middleware(last_resort.LastResort),
         Middleware(body_limit.BodyLimit),
     ]

@@ -40,6 +40,21 @@ STATUSES: Mapping[type[errors.TopupError], int] = {
     errors.Unavailable: 503,
     errors.Broken: 500,
 }
+TITLES: Mapping[int, str] = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    402: "Payment Required",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 _ROUTER_REFUSALS: Mapping[int, tuple[str, str]] = {
     400: ("unreadable", "The request could not be read."),
     404: ("not_found", "Not found."),
@@ -66,7 +81,7 @@ class Problem:
         """The members of the answer, in the contract's order."""
         return {
             "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
+            "title": TITLES.get(self.status, "Refused"),
             "status": self.status,
             "detail": self.detail,
             "error": self.detail.removesuffix("."),
@@ -157,7 +172,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_router(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
-    code, detail = _ROUTER_REFUSALS.get(error.status_code, ("refused", HTTPStatus(error.status_code).phrase + "."))
+    code, detail = _ROUTER_REFUSALS.get(error.status_code, ("refused", "The request was refused."))
     return render(request, Problem(error.status_code, code, detail, headers=error.headers or {}))
 
 
@@ -187,7 +202,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def problem_response(status: int) -> dict[str, Any]:
     """The OpenAPI response object of one error status."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": HTTPStatus(status).phrase, "content": {PROBLEM_JSON: {"schema": schema}}}
+    return {"description": TITLES[status], "content": {PROBLEM_JSON: {"schema": schema}}}
 
 
 def tree(root: type[errors.TopupError] = errors.TopupError) -> Iterable[type[errors.TopupError]]:
