@@ -4,6 +4,7 @@ Called by the command line, the tests and the demo. It refuses a schema that thi
 """
 
 import functools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import psycopg_pool
 
 from topup.core import keys
 from topup.flows import receive, requests
-from topup.gateway import mail, protocol, stripe
+from topup.gateway import google, mail, protocol, stripe
 from topup.runtime import mailers
 from topup.runtime.group_commit import GroupCommit
 from topup.settings import Settings
@@ -35,6 +36,7 @@ class House:
     pool: Pool
     stripe: protocol.Stripe
     mailer: mail.Mailer
+    google: google.Issuer | None
     deliveries: GroupCommit[receive.Delivery, str]
     requests: GroupCommit[requests.Request, requests.Answer | requests.KeyReused]
 
@@ -45,14 +47,15 @@ class House:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[House]:
-    """Open everything that the settings name."""
+async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterator[House]:
+    """Open everything that the settings name. `role` is what its connections work as (`topup.db.app_role`)."""
+    options = CONNECTION_OPTIONS if role is None else f"{CONNECTION_OPTIONS} -c role={role}"
     async with psycopg_pool.AsyncConnectionPool(
         settings.database_url.get_secret_value(),
         min_size=1,
         max_size=settings.pool_size,
         timeout=WAIT_FOR_CONNECTION_SECONDS,
-        kwargs={"options": CONNECTION_OPTIONS},
+        kwargs={"options": options},
         open=False,
         name="topup",
     ) as pool:
@@ -69,9 +72,14 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
                 pool=pool,
                 stripe=stripe_gateway,
                 mailer=mailers.chosen(settings, pool),
+                google=_google(settings),
                 deliveries=deliveries,
                 requests=posting,
             )
+
+
+def _google(settings: Settings) -> google.Issuer | None:
+    return google.Issuer(settings.google_issuer, monotonic=time.monotonic) if settings.google_client_id else None
 
 
 def is_passing(fault: BaseException) -> bool:
