@@ -112,7 +112,7 @@ async def test_paid_session_comes_with_the_fact_that_settles_it(
         (refusal(429, code="lock_timeout"), "stripe_rate_limited", True, True),
         (refusal(400, "idempotency_error"), "idempotency_mismatch", False, True),
         (refusal(401), "stripe_key_refused", False, True),
-        (refusal(403), "stripe_key_refused", False, True),
+        (refusal(403), "stripe_not_permitted", False, True),
         (refusal(402, "card_error", code="card_declined"), "card_declined", False, True),
         (refusal(400, code="parameter_unknown", param="x"), "stripe_refused", False, True),
         (refusal(400, code="resource_missing", param="customer"), "stripe_customer_missing", False, True),

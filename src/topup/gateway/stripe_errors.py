@@ -41,8 +41,10 @@ def read(error: stripe.StripeError | TimeoutError, *, is_write: bool) -> errors.
             return _gateway("stripe_rate_limited", is_retryable=True)
         case stripe.IdempotencyError():
             return _gateway("idempotency_mismatch", is_retryable=False)
-        case stripe.AuthenticationError() | stripe.PermissionError():
+        case stripe.AuthenticationError():
             return _gateway("stripe_key_refused", is_retryable=False)
+        case stripe.PermissionError():
+            return _gateway("stripe_not_permitted", is_retryable=False)
         case stripe.CardError():
             return errors.GatewayError("The card was declined.", code="card_declined", is_retryable=False)
         case stripe.InvalidRequestError():

@@ -1,0 +1,64 @@
+"""Fills a demo: its people, each with an account, and the key of a host application.
+
+Run at each start: what is there stays, but the admin's password is again the one that the start prints.
+"""
+
+from dataclasses import dataclass
+
+import psycopg_pool
+
+from topup import errors
+from topup.core import api_keys, demo_people, ids
+from topup.db import api_keys as key_rows
+from topup.db import demo, sql, users
+from topup.flows import create_admin, hashing, welcome
+
+Pool = psycopg_pool.AsyncConnectionPool
+HOST_APPLICATION = "Demo host application"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secrets:
+    """What the demo shows once at each start: its admin's password and its host application's key."""
+
+    admin_password: str
+    api_key: str
+
+
+async def seed(pool: Pool, secrets: Secrets) -> None:
+    """Make whoever and whatever is missing. Nobody's balance is touched."""
+    async with pool.connection() as conn:
+        for person in demo_people.EVERYONE:
+            if not person.is_admin:
+                await _add(conn, person)
+        await _keep_key(conn, secrets.api_key)
+        admin = await users.credentials(conn, demo_people.ADMIN.email)
+    if not await hashing.is_match(admin and admin.password_hash, secrets.admin_password):
+        await create_admin.create_admin(
+            pool,
+            email=demo_people.ADMIN.email,
+            password=secrets.admin_password,
+            first_name=demo_people.ADMIN.first_name,
+            last_name=demo_people.ADMIN.last_name,
+        )
+
+
+async def _add(conn: sql.Connection, person: demo_people.DemoPerson) -> None:
+    added = await demo.add_person(conn, ids.new(), person)
+    if added is not None:
+        await welcome.settle(conn, added)
+
+
+async def _keep_key(conn: sql.Connection, key: str) -> None:
+    prefix = api_keys.prefix_of(key)
+    if prefix is None:
+        raise errors.Broken("The demo's API key is not one of ours.")
+    row = key_rows.NewKey(
+        id=ids.new(),
+        application_id=ids.new(),
+        name=HOST_APPLICATION,
+        prefix=prefix,
+        secret_hash=api_keys.digest(key),
+        scopes=api_keys.SCOPES,
+    )
+    await key_rows.add(conn, row)

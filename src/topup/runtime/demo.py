@@ -1,0 +1,115 @@
+"""What `topup demo` stands on: a folder, a database, an offline Stripe, generated secrets, demo people.
+
+Everything is on loopback and on this machine; a live key is refused. What is opened here is closed in reverse order,
+whatever happens in between; the command line adds web and worker in its own process.
+"""
+
+import contextlib
+import dataclasses
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from topup import errors
+from topup.db import app_role, migrate
+from topup.flows import claim_deployment, seed_demo, seed_packages
+from topup.runtime import demo_folder, embedded, house, sandbox_child
+from topup.settings import Settings
+
+HOST = "127.0.0.1"
+DATABASE = "topup"
+LIVE = ("sk_live_", "rk_live_", "pk_live_")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stage:
+    """A demo that is set up and not yet served."""
+
+    settings: Settings
+    kept: demo_folder.Kept
+    folder: Path
+    stripe: sandbox_child.Child
+
+    async def furnish(self, home: house.House) -> None:
+        """Claim the database and fill it with what a demo has; a second time changes nothing."""
+        faults = await claim_deployment.claim(home.pool, home.stripe, is_demo=True)
+        if faults:
+            raise errors.Unavailable(f"The demo cannot start: {'; '.join(faults)}.", code="cannot_start")
+        await seed_packages.seed(home.pool)
+        await seed_demo.seed(home.pool, seed_demo.Secrets(self.kept.admin_password, self.kept.api_key))
+
+
+@contextlib.contextmanager
+def opened(folder: Path, given: Settings, *, bound: socket.socket) -> Iterator[Stage]:
+    """Set the demo up around the web server's bound socket. `given` is the environment, of which little is taken."""
+    ensure_not_live(given)
+    kept = dataclasses.replace(demo_folder.kept(folder) or demo_folder.made(), port=bound.getsockname()[1])
+    secrets = [s.get_secret_value() for s in given.stripe_webhook_secrets] or [kept.webhook_secret]
+    with contextlib.ExitStack() as closing:
+        child = sandbox_child.Child(
+            sandbox_child.Orders(
+                data=folder / demo_folder.STRIPE,
+                log=folder / demo_folder.STRIPE_LOG,
+                port=sandbox_child.free_port(kept.stripe_port),
+                webhook_url=f"http://{HOST}:{kept.port}/api/webhooks/stripe",
+                webhook_secret=secrets[0],
+            )
+        )
+        closing.callback(child.stop)
+        server = closing.enter_context(embedded.running(folder / demo_folder.POSTGRES))
+        database_url = _database(server)
+        migrate.upgrade(database_url)
+        app_role.ensure(database_url)
+        child.wait_until_ready()
+        kept = dataclasses.replace(kept, stripe_port=int(child.address.rpartition(":")[2]))
+        demo_folder.keep(folder, kept)
+        yield Stage(_settings(given, kept, secrets, database_url, child.address), kept, folder, child)
+
+
+def ensure_not_live(given: Settings) -> None:
+    """Refuse to run a demo where live keys lie about."""
+    keys = (given.stripe_secret_key.get_secret_value(), given.stripe_publishable_key)
+    if any(key.startswith(LIVE) for key in keys):
+        raise errors.Unavailable(
+            "A demo never runs with a live Stripe key: unset STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY.",
+            code="live_key_refused",
+        )
+
+
+def be_local() -> None:
+    """Keep calls on loopback away from a proxy that the environment may name."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name, ""), HOST, "localhost"]))
+
+
+def _database(server: embedded.Server) -> str:
+    """The address of the demo's database, made at the first start."""
+    with psycopg.connect(server.dsn, autocommit=True) as conn:
+        if conn.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    return server.dsn_for(DATABASE)
+
+
+def _settings(
+    given: Settings, kept: demo_folder.Kept, webhook_secrets: list[str], database_url: str, stripe_address: str
+) -> Settings:
+    return given.model_copy(
+        update={
+            "is_demo": True,
+            "database_url": SecretStr(database_url),
+            "jwt_secret": SecretStr(kept.jwt_secret),
+            "stripe_secret_key": SecretStr(given.stripe_secret_key.get_secret_value() or kept.stripe_secret_key),
+            "stripe_publishable_key": given.stripe_publishable_key or kept.stripe_publishable_key,
+            "stripe_webhook_secrets": [SecretStr(secret) for secret in webhook_secrets],
+            "stripe_api_base": stripe_address,
+            "frontend_url": f"http://{HOST}:{kept.port}",
+            "host": HOST,
+            "port": kept.port,
+            "trusted_proxies": "",
+        }
+    )
