@@ -1,0 +1,84 @@
+"""The states of a payment in plain words: what happened, what it means for the money, what to do next.
+
+Pure. One table for the payments list, the payment's own page and the return page, so that they never disagree.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from topup.web.pages import figures
+
+Tone = Literal["good", "waiting", "careful", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One state: `short` stands in a list, `title` on top of a page."""
+
+    short: str
+    title: str
+    money: str
+    next: str
+    tone: Tone
+
+
+_FIXED = {
+    "PENDING": Words(
+        "Not paid yet",
+        "This payment is not paid yet",
+        "No payment has been confirmed.",
+        "If you have just paid, the credits come by themselves within minutes: please do not pay twice.",
+        "waiting",
+    ),
+    "PROCESSING": Words(
+        "Bank is settling",
+        "Your bank is settling the payment",
+        "A payment by bank can take several working days. The credits are added when the money arrives.",
+        "There is nothing more for you to do, and no need to pay again.",
+        "waiting",
+    ),
+    "EXPIRED": Words(
+        "Expired, not charged",
+        "This checkout has expired",
+        "You have not been charged.",
+        "The page at Stripe was open for too long. Choose a package again to get a new one.",
+        "bad",
+    ),
+    "FAILED": Words(
+        "Failed, not charged",
+        "The payment did not go through",
+        "You have not been charged, and no credits were added.",
+        "Your bank refused it. Try again with another card, or ask your bank.",
+        "bad",
+    ),
+    "REVIEW": Words(
+        "Being checked",
+        "We are checking this payment",
+        "What Stripe told us does not match what was ordered, so a person looks at it. Your money is not lost: "
+        "it becomes credits or it goes back to you.",
+        "You need not pay again. If you write to support, quote the reference.",
+        "careful",
+    ),
+}
+CONFIRMING = Words(
+    "Confirming",
+    "Confirming your payment",
+    "Stripe has sent you back to us, and we are waiting for its word on the payment.",
+    "This takes a few seconds. The page changes by itself.",
+    "waiting",
+)
+STILL_CONFIRMING = Words(
+    "Confirming",
+    "Still confirming your payment",
+    "Stripe’s word is taking longer than usual. If you have paid, nothing is lost: the credits are added as soon as it "
+    "comes, and a receipt is mailed to you.",
+    "You can close this page and look into your account later. Please do not pay twice.",
+    "waiting",
+)
+
+
+def of_payment(status: str, count: int, unit: str) -> Words:
+    """The words for one payment of `count` credits or sessions."""
+    if status != "COMPLETED":
+        return _FIXED[status]
+    return Words("Paid", f"{figures.counted(count, unit)} added", "The payment is complete.", "", "good")
