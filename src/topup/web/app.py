@@ -27,9 +27,18 @@ from topup.web import (
     stripe_webhook,
 )
 from topup.web.api import auth
+from topup.web.pages import account, assets, demo, payments, problems, returned, sign_in, sign_up
 
 API: tuple[APIRouter, ...] = (health.router, auth.router, stripe_webhook.router)
-PAGES: tuple[APIRouter, ...] = ()
+PAGES: tuple[APIRouter, ...] = (
+    assets.router,
+    sign_up.router,
+    sign_in.router,
+    account.router,
+    returned.router,
+    payments.router,
+    demo.router,
+)
 CONTRACT_VERSION = "1.0"
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS_TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", request_ids.HEADER)
@@ -51,6 +60,7 @@ def create_app(house: House) -> FastAPI:
         middleware=_layers(house.settings),
     )
     app.state.house = house
+    app.state.render_error_page = problems.page
     for router in (*API, *PAGES):
         app.include_router(router)
     if house.settings.is_demo and not house.settings.metrics_port:
