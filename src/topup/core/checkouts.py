@@ -1,4 +1,7 @@
-"""When an open checkout may be handed out again, and when a fresh one must take its place. Pure."""
+"""When an open checkout may be handed out again, and when a fresh one must take its place.
+
+Pure; topup.flows.checkout and checkout_session ask.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

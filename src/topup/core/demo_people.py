@@ -1,4 +1,7 @@
-"""The people of a demo, who exist under `topup demo` alone. The admin has a password; all sign in by one click."""
+"""The people of a demo, who exist under `topup demo` alone.
+
+The admin has a password, which the demo prints; all of them sign in by one click.
+"""
 
 from dataclasses import dataclass
 

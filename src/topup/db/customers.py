@@ -1,4 +1,7 @@
-"""Which Stripe customer a person is: one each. Written only where it still stands as it was read."""
+"""Which Stripe customer a person is: one each.
+
+Written only where it still stands as it was read, so that of parallel first purchases one decides for all.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID

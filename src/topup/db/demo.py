@@ -1,4 +1,7 @@
-"""Rows that only a demo has: people without a password."""
+"""Rows that only a demo has: people without a password, and the key that its host application keeps.
+
+Called by topup.flows.seed_demo.
+"""
 
 from uuid import UUID
 

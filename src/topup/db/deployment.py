@@ -1,4 +1,7 @@
-"""The one row that says what kind of deployment a database belongs to."""
+"""The one row that says what kind of deployment a database belongs to.
+
+Called by topup.flows.claim_deployment at each start.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""The packages of a new deployment, in one statement that does nothing where there is any package at all."""
+"""The packages of a new deployment.
+
+One statement, which does nothing where there is any package at all.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

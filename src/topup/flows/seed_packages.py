@@ -1,24 +1,19 @@
-"""Puts the three packages of a new deployment on sale. Where anything is sold already, or ever was, it does nothing."""
+"""Puts the three packages that Topup starts with on the list. Run again, it changes nothing, not even what was edited."""
 
-import psycopg_pool
+from psycopg_pool import AsyncConnectionPool
 
 from topup.core import ids
-from topup.db import starter_packages
+from topup.db import packages
 
-Pool = psycopg_pool.AsyncConnectionPool
-CURRENCY = "gbp"
-STARTERS = (
-    ("Starter Pack", "For trying it out.", 100, 1000),
-    ("Value Pack", "For regular use.", 500, 4500),
-    ("Premium Pack", "For the whole year.", 1000, 8000),
+PACKAGES = (
+    packages.Draft("Starter Pack", "To try things out.", 100, 1000, "gbp", True, None, 14),
+    packages.Draft("Value Pack", "For regular use.", 500, 4500, "gbp", True, None, 14),
+    packages.Draft("Premium Pack", "For a whole course.", 1000, 8000, "gbp", True, None, 14),
 )
 
 
-async def seed(pool: Pool) -> int:
-    """Add them; how many were added."""
-    packages = [
-        starter_packages.StarterPackage(ids.new(), name, description, credits_count, price_minor, CURRENCY)
-        for name, description, credits_count, price_minor in STARTERS
-    ]
+async def seed(pool: AsyncConnectionPool) -> int:
+    """Add what is missing by name; how many were added."""
     async with pool.connection() as conn:
-        return await starter_packages.add(conn, packages)
+        added = [await packages.add(conn, ids.new(), draft) for draft in PACKAGES]
+    return sum(package is not None for package in added)
