@@ -5,8 +5,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests import mail_servers
 
+from tests import mail_servers
 from topup import errors
 from topup.gateway import mail
 from topup.settings import Settings
