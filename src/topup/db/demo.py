@@ -5,6 +5,7 @@ Called by topup.flows.seed_demo.
 
 from uuid import UUID
 
+from topup.core.api_keys import SCOPES, Key
 from topup.core.demo_people import DemoPerson
 from topup.db import sql
 from topup.db.users import User
@@ -27,3 +28,23 @@ async def add_person(conn: sql.Connection, user_id: UUID, person: DemoPerson) ->
         "role": person.role,
     }
     return await sql.row(conn, User, ADD_PERSON, parameters)
+
+
+KEEP_KEY = """
+    INSERT INTO api_keys (id, application_id, name, prefix, secret_hash, scopes)
+    VALUES (%(id)s, %(application_id)s, %(name)s, %(prefix)s, %(secret_hash)s, %(scopes)s)
+    ON CONFLICT (prefix) DO NOTHING
+"""
+
+
+async def keep_key(conn: sql.Connection, key: Key, *, key_id: UUID, application_id: UUID, name: str) -> None:
+    """Keep the demo's own key, with every scope; one that an admin has ended stays ended."""
+    parameters = {
+        "id": key_id,
+        "application_id": application_id,
+        "name": name,
+        "prefix": key.prefix,
+        "secret_hash": key.digest(),
+        "scopes": list(SCOPES),
+    }
+    await sql.run(conn, KEEP_KEY, parameters)

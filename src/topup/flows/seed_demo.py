@@ -9,7 +9,6 @@ import psycopg_pool
 
 from topup import errors
 from topup.core import api_keys, demo_people, ids
-from topup.db import api_keys as key_rows
 from topup.db import demo, sql, users
 from topup.flows import create_admin, hashing, welcome
 
@@ -49,16 +48,8 @@ async def _add(conn: sql.Connection, person: demo_people.DemoPerson) -> None:
         await welcome.settle(conn, added)
 
 
-async def _keep_key(conn: sql.Connection, key: str) -> None:
-    prefix = api_keys.prefix_of(key)
-    if prefix is None:
+async def _keep_key(conn: sql.Connection, text: str) -> None:
+    key = api_keys.read(text)
+    if key is None:
         raise errors.Broken("The demo's API key is not one of ours.")
-    row = key_rows.NewKey(
-        id=ids.new(),
-        application_id=ids.new(),
-        name=HOST_APPLICATION,
-        prefix=prefix,
-        secret_hash=api_keys.digest(key),
-        scopes=api_keys.SCOPES,
-    )
-    await key_rows.add(conn, row)
+    await demo.keep_key(conn, key, key_id=ids.new(), application_id=ids.new(), name=HOST_APPLICATION)
