@@ -15,11 +15,14 @@ from stripe_sandbox.nouns import (
     charges,
     checkout_sessions,
     customers,
+    disputes,
     events,
+    fraud_warnings,
     mandates,
     payment_intents,
     payment_methods,
     prices,
+    refunds,
     webhook_endpoints,
 )
 from stripe_sandbox.pages import checkout, overview, rendering, secure
@@ -32,14 +35,18 @@ NOUNS: Final = (
     charges,
     checkout_sessions,
     customers,
+    disputes,
     events,
+    fraud_warnings,
     mandates,
     payment_intents,
     payment_methods,
     prices,
+    refunds,
     webhook_endpoints,
 )
 INCLUDES: Final[dict[tuple[str, str], Include]] = {
+    ("charge", "refunds"): refunds.include,
     ("checkout.session", "line_items"): checkout_sessions.include_items,
 }
 

@@ -235,6 +235,12 @@ ALL: Final = (
         dispute="fraudulent",
         disputes=2,
     ),
+    Card(
+        "4000000404004816",
+        "pm_card_createRapidDisputeResolutionDispute",
+        "Succeeds, then disputed",
+        dispute="fraudulent",
+    ),
     Card("4000000000007726", "pm_card_pendingRefund", "Succeeds; refunds are pending first", refund="pends"),
     Card("4000000000005126", "pm_card_refundFail", "Succeeds; refunds fail later", refund="fails"),
     Card("4000000000000077", "pm_card_bypassPending", "Succeeds, available at once"),

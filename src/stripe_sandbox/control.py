@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from stripe_sandbox import errors, objects, settlements, signatures, switches
-from stripe_sandbox.nouns import webhook_endpoints
+from stripe_sandbox.nouns import disputes, refunds, webhook_endpoints
 from stripe_sandbox.sandbox import Sandbox
 from stripe_sandbox.store import Body
 from stripe_sandbox.work import Work
@@ -91,6 +91,31 @@ class Edit:
 
 
 @dataclasses.dataclass
+class Opening:
+    """A dispute to open; `inquiry:` before the reason opens an inquiry."""
+
+    charge: str | None = None
+    payment_intent: str | None = None
+    amount: int | None = None
+    reason: str = "fraudulent"
+
+
+@dataclasses.dataclass
+class Verdict:
+    """How a dispute goes on: won, lost, or an inquiry escalated."""
+
+    outcome: str
+
+
+@dataclasses.dataclass
+class RefundEnd:
+    """How a refund ends."""
+
+    status: str
+    failure_reason: str = refunds.FAILURE_REASON
+
+
+@dataclasses.dataclass
 class BankAnswer:
     """The end of a debit that is under way: arrived, or failed with this code."""
 
@@ -118,6 +143,10 @@ def routes(sandbox: Sandbox) -> list[Route]:
         ("GET", "/sandbox/objects/{id}", _object),
         ("POST", "/sandbox/objects/{id}", _edit),
         ("POST", "/sandbox/debits/{id}", _answer_debit),
+        ("POST", "/sandbox/refunds", _refund),
+        ("POST", "/sandbox/refunds/{id}", _end_refund),
+        ("POST", "/sandbox/disputes", _open_dispute),
+        ("POST", "/sandbox/disputes/{id}", _decide_dispute),
     )
     return [Route(path, _endpoint(sandbox, handler), methods=[method]) for method, path, handler in table]
 
@@ -324,6 +353,43 @@ async def _answer_debit(sandbox: Sandbox, request: Request, given: Body) -> Body
         if intent["status"] != "processing":
             raise Wrong(f"This payment is {intent['status']}, not processing.")
         return settlements.conclude(work, intent, answer.failure)
+
+
+async def _refund(sandbox: Sandbox, _request: Request, given: Body) -> Body:
+    """Refund as someone might in the dashboard: no API call, no key, no metadata."""
+    with sandbox.work() as work:
+        return refunds.new(work, given)
+
+
+async def _end_refund(sandbox: Sandbox, request: Request, given: Body) -> Body:
+    end = _read(RefundEnd, given)
+    with sandbox.work() as work:
+        refund_id = work.get("refund", request.path_params["id"])["id"]
+        if end.status == "succeeded":
+            refunds.succeed(work, refund_id)
+        elif end.status in {"failed", "canceled"}:
+            refunds.fail(work, refund_id, end.failure_reason, end.status)
+        else:
+            raise Wrong("status must be succeeded, failed or canceled.")
+        return work.get("refund", refund_id)
+
+
+async def _open_dispute(sandbox: Sandbox, _request: Request, given: Body) -> Body:
+    opening = _read(Opening, given)
+    with sandbox.work() as work:
+        intent = work.find(opening.payment_intent) or {}
+        charge = work.get("charge", opening.charge or intent.get("latest_charge") or "", "charge")
+        return disputes.new(work, charge, opening.reason, opening.amount)
+
+
+async def _decide_dispute(sandbox: Sandbox, request: Request, given: Body) -> Body:
+    verdict = _read(Verdict, given)
+    ways = {"won": disputes.win, "lost": disputes.lose, "escalated": disputes.escalate}
+    if verdict.outcome not in ways:
+        raise Wrong(f"outcome must be one of {', '.join(ways)}.")
+    with sandbox.work() as work:
+        ways[verdict.outcome](work, request.path_params["id"])
+        return work.get("dispute", request.path_params["id"])
 
 
 def _shown(work: Work, object_id: str) -> Body:

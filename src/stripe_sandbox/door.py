@@ -8,6 +8,7 @@ import asyncio
 import base64
 import dataclasses
 import json
+import logging
 import re
 from typing import Final
 
@@ -39,6 +40,9 @@ CORS: Final = {
 GATEWAY_PAGE: Final = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>Bad gateway</body>\r\n</html>\r\n"
 )
+
+
+log = logging.getLogger("stripe_sandbox")
 
 
 class Lost(Exception):
@@ -99,8 +103,13 @@ class Door:
         try:
             asked = await self._read(request, request_id)
             return await self._answer(asked)
+        except (Lost, ClientDisconnect):
+            raise
         except Refusal as refusal:
             return _response(request_id, refusal.status, _error(refusal, request_id))
+        except Exception:
+            log.exception("%s %s failed", request.method, request.url.path)
+            return _response(request_id, 500, _error(errors.broken(), request_id))
 
     async def _outage(self) -> None:
         """Cut or hold the call while the API is switched off; a hanging one goes on when it is back."""

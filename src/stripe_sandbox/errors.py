@@ -57,6 +57,11 @@ def unauthorized(message: str, code: str | None = None) -> Refusal:
     return Refusal(401, {"type": "invalid_request_error", "message": message, "code": code})
 
 
+def unsupported(name: str) -> Refusal:
+    """Stripe could do this; the sandbox cannot, and says so instead of ignoring it."""
+    return invalid(f"This sandbox does not support {name}.", code="sandbox_unsupported", param=name)
+
+
 def declined(message: str, *, code: str, decline_code: str | None = None, **more: object) -> Refusal:
     """A card error (402): the attempt is written down and its answer remembered."""
     error = {"type": "card_error", "code": code, "decline_code": decline_code, "message": message}
@@ -73,6 +78,11 @@ def key_in_use() -> Refusal:
     """The twin of this request is still being worked on."""
     message = "There is currently another in-progress request using this idempotency key."
     return Refusal(409, {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": message})
+
+
+def broken() -> Refusal:
+    """A fault of the sandbox's own."""
+    return Refusal(500, {"type": "api_error", "message": "The sandbox has a fault; see its log."})
 
 
 def _invalid_body(message: str, code: str | None, param: str | None) -> dict[str, Any]:

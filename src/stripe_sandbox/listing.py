@@ -12,23 +12,31 @@ from stripe_sandbox.store import Body
 LIMIT_DEFAULT: Final = 10
 LIMIT_MAX: Final = 100
 PAGING: Final = ("limit", "starting_after", "ending_before", "created")
+COLUMNS: Final = {"type": "kind"}
 CREATED: Final = ("gt", "gte", "lt", "lte")
 
 
-def page(call: Call, kind: str, url: str, /, **wanted: object) -> Body:
-    """Return the page that the call's cursor and limit ask for."""
+def page(call: Call, kind: str, url: str, /, *filters: str, handled: tuple[str, ...] = (), **wanted: object) -> Body:
+    """Return the page that the call's cursor and limit ask for.
+
+    `filters` are parameters that filter by a column; `handled` are those the caller turned into `wanted` columns. Any
+    other one is refused: a filter that is ignored would answer too much.
+    """
     params = call.params
+    for name in params.keys() - {*PAGING, *filters, *handled}:
+        raise errors.unsupported(name)
     limit = limit_of(params)
     after, before = params.get("starting_after"), params.get("ending_before")
     if after and before:
         raise errors.invalid("Received both starting_after and ending_before; use one of them.", param="starting_after")
-    filters = {**wanted, **created_of(params)}
+    columns = {COLUMNS.get(name, name): params.get(name) for name in filters}
+    conditions = {**columns, **wanted, **created_of(params)}
     store = call.work.store
     if before:
-        rows = objects.newer(store, kind, filters, _place(call, kind, before, "ending_before"), limit + 1)
+        rows = objects.newer(store, kind, conditions, _place(call, kind, before, "ending_before"), limit + 1)
         return envelope(rows[:limit][::-1], url, has_more=len(rows) > limit)
     place = _place(call, kind, after, "starting_after") if after else None
-    rows = objects.older(store, kind, filters, place, limit + 1)
+    rows = objects.older(store, kind, conditions, place, limit + 1)
     return envelope(rows[:limit], url, has_more=len(rows) > limit)
 
 

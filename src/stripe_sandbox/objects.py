@@ -10,12 +10,15 @@ from typing import Any, Final
 from stripe_sandbox.store import Body, Store
 
 INSERT: Final = """
-INSERT INTO objects (id, object, created, customer, payment_intent, charge, invoice, status, kind, email, body, hidden)
-VALUES (:id, :object, :created, :customer, :payment_intent, :charge, :invoice, :status, :kind, :email, :body, :hidden)
+INSERT INTO objects (
+  id, object, created, customer, payment_intent, charge, invoice, status, kind, email, source, body, hidden
+) VALUES (
+  :id, :object, :created, :customer, :payment_intent, :charge, :invoice, :status, :kind, :email, :source, :body, :hidden
+)
 """
 UPDATE: Final = """
 UPDATE objects SET customer = :customer, payment_intent = :payment_intent, charge = :charge, invoice = :invoice,
-  status = :status, kind = :kind, email = :email, body = :body
+  status = :status, kind = :kind, email = :email, source = :source, body = :body
 WHERE id = :id
 """
 
@@ -36,6 +39,7 @@ PAGE_FILTERS: Final = """
   AND (:invoice IS NULL OR invoice = :invoice)
   AND (:status IS NULL OR status = :status)
   AND (:email IS NULL OR email = :email)
+  AND (:source IS NULL OR source = :source)
   AND (:kind IS NULL OR kind GLOB :kind)
   AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
   AND (:gt IS NULL OR created > :gt) AND (:gte IS NULL OR created >= :gte)
@@ -48,7 +52,7 @@ PAGE_OLDER: Final = " AND (:after IS NULL OR seq < :after) ORDER BY seq DESC LIM
 PAGE_NEWER: Final = " AND seq > :before ORDER BY seq ASC LIMIT :rows"
 
 FILTERS: Final = (
-    *("customer", "payment_intent", "charge", "invoice", "status", "email", "kind", "kinds"),
+    *("customer", "payment_intent", "charge", "invoice", "status", "email", "source", "kind", "kinds"),
     *("gt", "gte", "lt", "lte", "oldest", "delivered"),
 )
 
@@ -76,9 +80,9 @@ def hide(store: Store, object_id: str, known: Body) -> None:
     store.execute("UPDATE objects SET hidden = ? WHERE id = ?", (json.dumps(known), object_id))
 
 
-def insert(store: Store, body: Body, known: Body) -> None:
+def insert(store: Store, body: Body, known: Body, created: int) -> None:
     """Add a new object."""
-    values = {**_columns(body), "object": body["object"], "created": body["created"], "hidden": json.dumps(known)}
+    values = {**_columns(body), "object": body["object"], "created": created, "hidden": json.dumps(known)}
     store.execute(INSERT, values)
 
 
@@ -133,5 +137,6 @@ def _columns(body: Body) -> dict[str, Any]:
         "status": body.get("status"),
         "kind": body.get("type"),
         "email": body.get("email") or details.get("email"),
+        "source": body.get("source"),
         "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
     }

@@ -7,6 +7,7 @@ the API's confirm, and by the timers when a bank answers.
 from typing import Final
 
 from stripe_sandbox import attempts, banks, checkout
+from stripe_sandbox.nouns import disputes, fraud_warnings, refunds
 from stripe_sandbox.store import Body
 from stripe_sandbox.timers import Job
 from stripe_sandbox.work import Work
@@ -48,4 +49,11 @@ def tell(work: Work, intent: Body) -> Body:
 JOBS: Final[dict[str, Job]] = {
     "expire_session": checkout.expire_when_due,
     "settle_debit": settle_debit,
+    "refund_succeeds": refunds.succeed,
+    "refund_fails": refunds.fail,
+    "open_disputes": disputes.open_for,
+    "warn_of_fraud": fraud_warnings.warn,
+    "win_dispute": disputes.win,
+    "lose_dispute": disputes.lose,
+    "escalate_dispute": disputes.escalate,
 }

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS objects (
   id TEXT NOT NULL UNIQUE,
   object TEXT NOT NULL,
   created INTEGER NOT NULL,
-  customer TEXT, payment_intent TEXT, charge TEXT, invoice TEXT, status TEXT, kind TEXT, email TEXT,
+  customer TEXT, payment_intent TEXT, charge TEXT, invoice TEXT, status TEXT, kind TEXT, email TEXT, source TEXT,
   body TEXT NOT NULL,
   hidden TEXT NOT NULL DEFAULT '{}'  -- what the sandbox knows and Stripe would not show: a card's fate, line items
 );

@@ -94,10 +94,18 @@ class Work:
     def add(self, body: Body, event_type: str | None = None, **known: Any) -> Body:  # noqa: ANN401
         """Write a new object, and the event that tells of it."""
         ordered = _ordered(body)
-        objects.insert(self.store, ordered, known)
+        objects.insert(self.store, ordered, known, body.get("created", self.now))
         if event_type:
             self.emit(event_type, ordered)
         return ordered
+
+    def replace(self, body: Body, after: Body, *event_types: str) -> Body:
+        """Write an object anew, fields that vanish included, and its events with the old values."""
+        objects.update(self.store, after)
+        previous = previous_attributes(body, after)
+        for event_type in event_types:
+            self.emit(event_type, after, previous)
+        return after
 
     def change(self, body: Body, changes: Body, *event_types: str, tells: bool = False) -> Body:
         """Write the changes and their events, in order. `tells` adds the old values to the events."""
@@ -157,7 +165,7 @@ class Work:
             "type": event_type,
             **unusual,
         }
-        objects.insert(self.store, event, {"api_version": True} if "api_version" in unusual else {})
+        objects.insert(self.store, event, {"api_version": True} if "api_version" in unusual else {}, self.now)
         for endpoint_id in self.endpoints_for(event_type):
             for way in self.plan.deliveries(event_type):
                 self.send(endpoint_id, event, status=way.status, manner=way.manner, delay_s=way.delay_s)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import stripe
-from tests.sandbox.boxes import SECRET, Box, Inbox, run
 
 from stripe_sandbox.settings import Pace, Settings
+from tests.sandbox.boxes import SECRET, Box, Inbox, run
 
 
 @pytest.fixture(scope="session")

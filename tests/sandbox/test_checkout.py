@@ -1,6 +1,7 @@
 """A visit to the hosted checkout, from the session that is made to the event that tells of its end."""
 
 import pytest
+
 from tests.sandbox.boxes import SECRET, Box
 
 

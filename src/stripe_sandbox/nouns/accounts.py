@@ -138,7 +138,7 @@ def _transaction(call: Call) -> Body:
 
 
 def _transactions(call: Call) -> Body:
-    return listing.page(call, "balance_transaction", URL, kind=call.params.get("type"))
+    return listing.page(call, "balance_transaction", URL, "type", "source")
 
 
 ROUTES: Final = (

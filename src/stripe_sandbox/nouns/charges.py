@@ -148,8 +148,7 @@ def _update(call: Call) -> Body:
 
 
 def _list(call: Call) -> Body:
-    wanted = {name: call.params.get(name) for name in ("customer", "payment_intent")}
-    return listing.page(call, "charge", URL, **wanted)
+    return listing.page(call, "charge", URL, "customer", "payment_intent")
 
 
 ROUTES: Final = (

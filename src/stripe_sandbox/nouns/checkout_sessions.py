@@ -87,17 +87,17 @@ def _check(given: Body) -> None:
     if "mode" not in given:
         raise errors.missing_parameter("mode")
     if given["mode"] != "payment":
-        raise support.unsupported(f"mode={given['mode']}")
+        raise errors.unsupported(f"mode={given['mode']}")
     if not given.get("line_items"):
         raise errors.missing_parameter("line_items")
     for switch in SWITCHES:
         if (given.get(switch) or {}).get("enabled"):
-            raise support.unsupported(f"{switch}[enabled]")
+            raise errors.unsupported(f"{switch}[enabled]")
     if given.get("discounts"):
         if given.get("allow_promotion_codes"):
             message = "You may only specify one of these parameters: allow_promotion_codes, discounts."
             raise errors.invalid(message, param="allow_promotion_codes")
-        raise support.unsupported("discounts")
+        raise errors.unsupported("discounts")
     if len(given.get("client_reference_id", "")) > REFERENCE_LENGTH_MAX:
         message = f"Invalid string: must be at most {REFERENCE_LENGTH_MAX} characters"
         raise errors.invalid(message, code="string_invalid_length", param="client_reference_id")
@@ -234,7 +234,7 @@ def _body(work: Work, given: Body, total_minor: int, currency: str, types: list[
         "payment_link": None,
         "payment_method_collection": "if_required",
         "payment_method_configuration_details": {"id": ids.METHOD_CONFIGURATION, "parent": None},
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_options": {kind: OPTIONS[kind] for kind in types if kind in OPTIONS},
         "payment_method_types": types,
         "payment_status": "unpaid" if total_minor else "no_payment_required",
         "permissions": None,
@@ -277,6 +277,7 @@ BRANDING: Final[Body] = {
     "icon": None,
     "logo": None,
 }
+OPTIONS: Final[dict[str, Body]] = {"card": {"request_three_d_secure": "automatic"}, "bacs_debit": {}}
 CUSTOM_TEXT: Final[dict[str, Any]] = dict.fromkeys(
     ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"),
 )
@@ -309,14 +310,11 @@ def _expire(call: Call) -> Body:
 
 
 def _list(call: Call) -> Body:
-    support.only(
-        call.params, (*listing.PAGING, "customer", "customer_details", "payment_intent", "status", "subscription")
-    )
-    wanted = {name: call.params.get(name) for name in ("customer", "payment_intent", "status")}
     if "subscription" in call.params:
         return listing.envelope([], URL)
     email = (call.params.get("customer_details") or {}).get("email")
-    return listing.page(call, "checkout.session", URL, email=email, **wanted)
+    filters = ("customer", "payment_intent", "status")
+    return listing.page(call, "checkout.session", URL, *filters, handled=("customer_details",), email=email)
 
 
 def _list_items(call: Call) -> Body:

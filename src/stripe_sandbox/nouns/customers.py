@@ -105,7 +105,7 @@ def _delete(call: Call) -> Body:
 
 
 def _list(call: Call) -> Body:
-    return listing.page(call, "customer", URL, email=call.params.get("email"))
+    return listing.page(call, "customer", URL, "email")
 
 
 def _changes(body: Body, given: Body) -> Body:

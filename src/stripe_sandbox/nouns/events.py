@@ -14,6 +14,7 @@ from stripe_sandbox.work import Work
 URL: Final = "/v1/events"
 KEPT_S: Final = 30 * 24 * 3600
 TYPES_MAX: Final = 20
+HANDLED: Final = ("type", "types", "delivery_success")
 
 WAITING: Final = "SELECT count(DISTINCT endpoint_id) AS n FROM deliveries WHERE event_id = ? AND status = 'pending'"
 
@@ -35,7 +36,7 @@ def _list(call: Call) -> Body:
     wanted: Body = {"kind": given.get("type"), "kinds": json.dumps(types) if types else None}
     if "delivery_success" in given:
         wanted["delivered"] = int(given["delivery_success"])
-    page = listing.page(call, "event", URL, **wanted, oldest=call.work.now - KEPT_S)
+    page = listing.page(call, "event", URL, handled=HANDLED, **wanted, oldest=call.work.now - KEPT_S)
     return {**page, "data": [_current(call.work, event) for event in page["data"]]}
 
 

@@ -50,7 +50,7 @@ def _create(call: Call) -> Body:
     given, work = call.params, call.work
     support.only(given, CREATE)
     if given.get("capture_method") == "manual":
-        raise support.unsupported("capture_method=manual")
+        raise errors.unsupported("capture_method=manual")
     currency = money.check_currency(given["currency"])
     money.check_amount(given["amount"], currency, "amount")
     if given.get("off_session") and not given.get("confirm"):
@@ -191,7 +191,7 @@ def cancel(work: Work, intent: Body, reason: str | None) -> Body:
 
 
 def _list(call: Call) -> Body:
-    return listing.page(call, "payment_intent", URL, customer=call.params.get("customer"))
+    return listing.page(call, "payment_intent", URL, "customer")
 
 
 ROUTES: Final = (

@@ -119,7 +119,7 @@ def create(work: Work, given: Body) -> Body:
         return from_account(work, account, given)
     if given.get("type") in {None, "card"}:
         raise errors.missing_parameter("card")
-    raise support.unsupported(f"payment methods of type {given['type']}")
+    raise errors.unsupported(f"payment methods of type {given['type']}")
 
 
 def detach(work: Work, method: Body) -> Body:
@@ -206,13 +206,13 @@ def _list(call: Call) -> Body:
     customer = call.params.get("customer")
     if customer:
         customers.living(call.work, customer)
-    return listing.page(call, "payment_method", URL, customer=customer, kind=call.params.get("type"))
+    return listing.page(call, "payment_method", URL, "customer", "type")
 
 
 def _list_of_customer(call: Call) -> Body:
     customers.living(call.work, call.id, "id")
     url = f"{customers.URL}/{call.id}/payment_methods"
-    return listing.page(call, "payment_method", url, customer=call.id, kind=call.params.get("type"))
+    return listing.page(call, "payment_method", url, "type", customer=call.id)
 
 
 def _retrieve_of_customer(call: Call) -> Body:

@@ -50,7 +50,7 @@ def new_price(work: Work, given: Body, param: str = "", event_type: str | None =
     """Add a price, with its product when that is given inline. `param` is where errors point."""
     prefix = f"{param}[%s]" if param else "%s"
     if given.get("recurring"):
-        raise support.unsupported(prefix % "recurring")
+        raise errors.unsupported(prefix % "recurring")
     currency = money.check_currency(given["currency"], prefix % "currency")
     amount_minor = _amount(given, prefix)
     if ("product" in given) == ("product_data" in given):
@@ -91,7 +91,7 @@ def _amount(given: Body, prefix: str) -> int:
     else:
         raise errors.missing_parameter(prefix % "unit_amount")
     if amount != amount.to_integral_value():
-        raise support.unsupported("fractions of a minor unit")
+        raise errors.unsupported("fractions of a minor unit")
     if not 0 <= amount <= money.MAXIMUM:
         raise errors.invalid("Invalid amount.", code="parameter_invalid_integer", param=prefix % "unit_amount")
     return int(amount)

@@ -11,12 +11,7 @@ from stripe_sandbox.work import Work
 def only(given: Body, supported: Iterable[str]) -> None:
     """Refuse parameters that Stripe knows and this sandbox would have to ignore; silence would mislead."""
     for name in given.keys() - set(supported):
-        raise unsupported(name)
-
-
-def unsupported(name: str) -> errors.Refusal:
-    """Stripe could do this; the sandbox cannot."""
-    return errors.invalid(f"This sandbox does not support {name}.", code="sandbox_unsupported", param=name)
+        raise errors.unsupported(name)
 
 
 def merged_metadata(known: Body, given: Body | str) -> Body:
