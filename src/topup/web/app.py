@@ -26,12 +26,13 @@ from topup.web import (
     security_headers,
     stripe_webhook,
 )
-from topup.web.api import auth
-from topup.web.pages import account, assets, demo, payments, problems, returned, sign_in, sign_up
+from topup.web.api import auth, packages
+from topup.web.pages import account, assets, demo, payments, prices, problems, returned, sign_in, sign_up
 
-API: tuple[APIRouter, ...] = (health.router, auth.router, stripe_webhook.router)
+API: tuple[APIRouter, ...] = (health.router, auth.router, packages.router, stripe_webhook.router)
 PAGES: tuple[APIRouter, ...] = (
     assets.router,
+    prices.router,
     sign_up.router,
     sign_in.router,
     account.router,
