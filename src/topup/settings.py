@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, validation_alias=AliasChoices("TOPUP_METRICS_PORT"))
     stripe_api_base: str = Field(default="", validation_alias=AliasChoices("TOPUP_STRIPE_API_BASE"))
     pool_size: int = Field(default=10, validation_alias=AliasChoices("TOPUP_POOL_SIZE"))
+    key_requests_per_second: int = Field(
+        default=5000, ge=1, validation_alias=AliasChoices("TOPUP_KEY_REQUESTS_PER_SECOND")
+    )
     trusted_proxies: str = Field(default="", validation_alias=AliasChoices("TOPUP_TRUSTED_PROXIES"))
     log_level: str = Field(default="info", validation_alias=AliasChoices("TOPUP_LOG_LEVEL"))
 

@@ -1,7 +1,7 @@
 """What an API key looks like, and what the application behind it may do.
 
 `topup_sk_<prefix>_<secret>`: the prefix is public and finds the row, the secret has 256 random bits and is stored as
-its SHA-256 only (a slow hash would add nothing to that many bits). Pure; read by the key ring, made by topup.flows.keys.
+its SHA-256 (a slow hash would add nothing to that many bits). Pure; read by the key ring, made by topup.flows.keys.
 """
 
 import base64

@@ -17,6 +17,7 @@ from topup.flows import receive, requests
 from topup.gateway import google, mail, protocol, stripe
 from topup.runtime import mailers
 from topup.runtime.group_commit import GroupCommit
+from topup.runtime.key_ring import KeyRing
 from topup.settings import Settings
 
 CONNECTION_OPTIONS = (
@@ -39,6 +40,7 @@ class House:
     google: google.Issuer | None
     deliveries: GroupCommit[receive.Delivery, str]
     requests: GroupCommit[requests.Request, requests.Answer | requests.KeyReused]
+    key_ring: KeyRing
 
     @property
     def keys(self) -> keys.Keys:
@@ -66,6 +68,7 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
             stripe.opened(stripe_key, api_base=settings.stripe_api_base) as stripe_gateway,
             GroupCommit(take_deliveries, is_passing=is_passing) as deliveries,
             GroupCommit(post_requests, is_passing=is_passing) as posting,
+            KeyRing(pool, per_second=settings.key_requests_per_second) as key_ring,
         ):
             yield House(
                 settings=settings,
@@ -75,6 +78,7 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
                 google=_google(settings),
                 deliveries=deliveries,
                 requests=posting,
+                key_ring=key_ring,
             )
 
 

@@ -55,5 +55,13 @@ def _write_down(scope: Scope, status: int, seconds: float) -> None:
     metrics.SECONDS.labels(route).observe(seconds)
     if route in _QUIET:
         return
-    user_id = scope.get("state", {}).get("user_id")
-    _log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), user_id=user_id)
+    state = scope.get("state", {})
+    _log.info(
+        "request",
+        method=method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        user_id=state.get("user_id"),
+        application_id=state.get("application_id"),
+    )
