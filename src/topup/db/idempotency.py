@@ -52,3 +52,11 @@ async def keep(conn: sql.Connection, answers: Sequence[Kept]) -> None:
     """Keep first answers. A twin that was quicker violates `one_answer_per_key`: run again, and `find` sees it."""
     rows = [(a.principal, a.route, a.key, a.fingerprint, a.status, a.answer) for a in answers]
     await sql.run(conn, KEEP, sql.columns(sorted(rows)))
+
+
+WAIT_FOR_TWIN = "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', %s::text, %s::text, %s::text), 0))"
+
+
+async def wait_for_twin(conn: sql.Connection, key: Key) -> None:
+    """Hold the key until the transaction ends, so that a twin reads the answer instead of acting too."""
+    await sql.run(conn, WAIT_FOR_TWIN, [key.principal, key.route, key.key])

@@ -1,14 +1,31 @@
-"""Puts the three packages that Topup starts with on the list. Run again, it changes nothing, not even what was edited."""
+"""Puts the three packages that Topup starts with on the list.
+
+Run again, it changes nothing, not even what was edited since.
+"""
 
 from psycopg_pool import AsyncConnectionPool
 
 from topup.core import ids
 from topup.db import packages
 
-PACKAGES = (
-    packages.Draft("Starter Pack", "To try things out.", 100, 1000, "gbp", True, None, 14),
-    packages.Draft("Value Pack", "For regular use.", 500, 4500, "gbp", True, None, 14),
-    packages.Draft("Premium Pack", "For a whole course.", 1000, 8000, "gbp", True, None, 14),
+REFUND_DAYS = 14
+_OFFERS = (
+    ("Starter Pack", "To try things out.", 100, 1000),
+    ("Value Pack", "For regular use.", 500, 4500),
+    ("Premium Pack", "For a whole course.", 1000, 8000),
+)
+PACKAGES = tuple(
+    packages.Draft(
+        name=name,
+        description=description,
+        credits=credits_count,
+        price_minor=price_minor,
+        currency="gbp",
+        is_active=True,
+        valid_days=None,
+        refund_days=REFUND_DAYS,
+    )
+    for name, description, credits_count, price_minor in _OFFERS
 )
 
 

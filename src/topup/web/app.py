@@ -54,6 +54,7 @@ def create_app(house: House) -> FastAPI:
         version=CONTRACT_VERSION,
         description="Prepaid credits, sold through Stripe and kept exact to the credit.",
         openapi_url="/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

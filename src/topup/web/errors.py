@@ -106,10 +106,14 @@ def problem_of(error: errors.TopupError) -> Problem:
     return Problem(status, error.code, error.detail, faults, _more(error), _headers(error, status))
 
 
+def text_of(problem: Problem, request_id: str) -> str:
+    """The problem as JSON. Escaped to ASCII, so that even a lone surrogate in a field's name can be sent back."""
+    return json.dumps(problem.body(request_id), separators=(",", ":"))
+
+
 def answer(problem: Problem, request_id: str) -> Response:
-    """The problem as bytes. Escaped to ASCII, so that even a lone surrogate in a field's name can be sent back."""
-    body = json.dumps(problem.body(request_id), separators=(",", ":")).encode("ascii")
-    return Response(body, problem.status, dict(problem.headers), media_type=PROBLEM_JSON)
+    """The problem as an HTTP answer."""
+    return Response(text_of(problem, request_id), problem.status, dict(problem.headers), media_type=PROBLEM_JSON)
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:

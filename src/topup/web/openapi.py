@@ -44,6 +44,8 @@ def complete(description: dict[str, Any]) -> dict[str, Any]:
     problem = models.Problem.model_json_schema(by_alias=True, ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
+    for schema in schemas.values():
+        _drop_made_up_titles(schema)
     description["components"]["schemas"] = dict(sorted(schemas.items()))
     return description
 
@@ -63,6 +65,12 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     for status in statuses:
         responses.setdefault(str(status), errors.problem_response(status))
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _drop_made_up_titles(schema: dict[str, Any]) -> None:
+    """Pydantic makes a title of each field's name, which says nothing more and reads worse."""
+    for described in schema.get("properties", {}).values():
+        described.pop("title", None)
 
 
 def _is_frameworks(response: dict[str, Any] | None) -> bool:

@@ -1,5 +1,6 @@
 """Signing up, in and out over JSON. Thin: each call is one flow."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, status
@@ -8,12 +9,14 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from topup.core import addresses, passwords, tokens
 from topup.core.people import Person, Role
 from topup.flows import forgot_password as forgot_flow
+from topup.flows import link_google as link_flow
 from topup.flows import logins
 from topup.flows import refresh as refresh_flow
 from topup.flows import register as register_flow
 from topup.flows import resend_code as resend_flow
 from topup.flows import reset_password as reset_flow
 from topup.flows import sign_in as sign_in_flow
+from topup.flows import sign_in_with_google as google_flow
 from topup.flows import sign_out as sign_out_flow
 from topup.flows import verify_code as verify_flow
 from topup.runtime.house import House
@@ -33,8 +36,8 @@ Email = Annotated[
     AfterValidator(addresses.canonical),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": addresses.LENGTH_MAX}),
 ]
-NewPassword = Annotated[models.Line, Field(min_length=passwords.LENGTH_MIN, max_length=passwords.LENGTH_MAX)]
-Password = Annotated[models.Line, Field(min_length=1, max_length=passwords.LENGTH_MAX)]
+NewPassword = Annotated[str, Field(min_length=passwords.LENGTH_MIN, max_length=passwords.LENGTH_MAX), models.ONE_LINE]
+Password = Annotated[str, Field(min_length=1, max_length=passwords.LENGTH_MAX), models.ONE_LINE]
 Otp = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
 
@@ -72,6 +75,12 @@ class RefreshToken(models.Body):
     """What a login is continued or ended with."""
 
     refresh_token: models.Secret
+
+
+class GoogleToken(models.Body):
+    """An ID token as Google's button gives it to a page."""
+
+    id_token: models.Secret
 
 
 class Reset(models.Body):
@@ -156,6 +165,35 @@ async def login(body: Login, house: HouseDep, caller: CallerDep) -> LoginAnswer:
         house.pool, house.keys, email=body.email, password=body.password, kind="API", caller=caller
     )
     return login_answer(house, opened)
+
+
+@router.post("/google", responses=errors.documented(401, 403, 404, 409, 429))
+async def google(body: GoogleToken, house: HouseDep, caller: CallerDep) -> LoginAnswer:
+    """Sign in with a Google ID token. An address that has an account already is refused with `sign_in_to_link`."""
+    opened = await google_flow.sign_in_with_google(
+        house.pool,
+        house.keys,
+        house.google,
+        id_token=body.id_token,
+        client_id=house.settings.google_client_id,
+        kind="API",
+        caller=caller,
+        now=datetime.now(UTC),
+    )
+    return login_answer(house, opened)
+
+
+@router.post("/google/link", status_code=status.HTTP_204_NO_CONTENT, responses=errors.documented(404, 409))
+async def link_google(body: GoogleToken, house: HouseDep, person: PersonDep) -> None:
+    """Let the signed-in person sign in with this Google account from now on."""
+    await link_flow.link_google(
+        house.pool,
+        house.google,
+        person=person,
+        id_token=body.id_token,
+        client_id=house.settings.google_client_id,
+        now=datetime.now(UTC),
+    )
 
 
 @router.post("/refresh", responses=errors.documented(401))

@@ -1,11 +1,12 @@
 """How JSON bodies look: camelCase, strict types, no unknown field in, no surprise out.
 
-`Body` is for what is sent to us, `Answer` for what we send. Every string of a `Body` has one of the types below, which
+`Body` is for what is sent to us, `Answer` for what we send. Every string of a `Body` has one of the shapes below, which
 refuse NUL, control characters and broken Unicode, so that nothing of the kind reaches a table, a log or a mail
 (faults 62, 65, 68, 82, 84).
 """
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,23 +17,56 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
-    StringConstraints,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from topup import errors
 
 WHOLE_MAX = 2**53 - 1
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Controls, line separators, and marks that turn the direction of the text around them.
 _REFUSED = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = r"\s\xad\u115f\u1160\u180e\u200b-\u200f\u2060-\u206f\u3164\ufeff\uffa0"
-LINE_PATTERN = f"^[^{_REFUSED}]*$"
-NAME_PATTERN = f"^[^{_REFUSED}]*[^{_REFUSED}{_INVISIBLE}][^{_REFUSED}]*$"
-TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LINE, _NAME, _TEXT = re.compile(LINE_PATTERN), re.compile(NAME_PATTERN), re.compile(TEXT_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a string must look like, as a pattern that we check and that the description shows: the same one.
+
+    Stands last in an `Annotated[str, Field(max_length=...), models.ONE_LINE]`.
+    """
+
+    pattern: str
+    sentence: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """Check after pydantic's own checks."""
+        pattern = re.compile(self.pattern)
+
+        def check(text: str) -> str:
+            if not pattern.fullmatch(text):
+                raise ValueError(self.sentence)
+            return text
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe it."""
+        return {**handler(schema), "pattern": self.pattern}
+
+
+ONE_LINE = Shape(f"^[^{_REFUSED}]*$", "This must be one line without control characters.")
+VISIBLE_LINE = Shape(
+    f"^[^{_REFUSED}]*[^{_REFUSED}{_INVISIBLE}][^{_REFUSED}]*$",
+    "This must be one line with at least one visible character.",
+)
+SEVERAL_LINES = Shape(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$", "This must not have control characters.")
 
 
 class Body(BaseModel):
@@ -45,6 +79,12 @@ class Answer(BaseModel):
     """What we answer."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+
+def without_defaults(schema: dict[str, Any]) -> None:
+    """For bodies where a field that is not sent has no value at all."""
+    for described in schema["properties"].values():
+        described.pop("default", None)
 
 
 class Fault(Answer):
@@ -69,24 +109,6 @@ class Problem(Answer):
     errors: list[Fault]
     available: int | None = Field(default=None, description="With `insufficient_credits`: what a spend would get now.")
     required: int | None = Field(default=None, description="With `insufficient_credits`: what this act needs.")
-
-
-def _line(text: str) -> str:
-    if not _LINE.fullmatch(text):
-        raise ValueError("This must be one line without control characters.")
-    return text
-
-
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise ValueError("This must be one line with at least one visible character.")
-    return text.strip()
-
-
-def _text(text: str) -> str:
-    if not _TEXT.fullmatch(text):
-        raise ValueError("This must not have control characters.")
-    return text
 
 
 def _row_id(value: object) -> UUID:
@@ -117,30 +139,10 @@ def _clean(value: object) -> object:
 Whole = Annotated[int, Field(strict=True, ge=-WHOLE_MAX, le=WHOLE_MAX)]
 """A whole number that every JSON reader keeps exact."""
 
-Line = Annotated[str, AfterValidator(_line), WithJsonSchema({"type": "string", "pattern": LINE_PATTERN})]
-"""One line of text; may be empty."""
-
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=100),
-    AfterValidator(_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100, "pattern": NAME_PATTERN}),
-]
+Name = Annotated[str, Field(min_length=1, max_length=100), VISIBLE_LINE, AfterValidator(str.strip)]
 """What a person or a thing is called: trimmed, 1..100 code points, at least one of them visible."""
 
-
-def text(length_max: int) -> object:
-    """Text of several lines, at most `length_max` code points."""
-    schema = {"type": "string", "maxLength": length_max, "pattern": TEXT_PATTERN}
-    return Annotated[str, StringConstraints(max_length=length_max), AfterValidator(_text), WithJsonSchema(schema)]
-
-
-Secret = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=4096),
-    AfterValidator(_line),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 4096, "pattern": LINE_PATTERN}),
-]
+Secret = Annotated[str, Field(min_length=1, max_length=8192), ONE_LINE]
 """A token that is only looked up or compared."""
 
 FreeJson = Annotated[dict[str, Any], AfterValidator(_clean)]

@@ -1,0 +1,29 @@
+"""Lets a signed-in person sign in with Google from now on: the proof that both are theirs (fault 75)."""
+
+from datetime import datetime
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from topup import errors
+from topup.core.people import Person
+from topup.db import users
+from topup.flows.sign_in_with_google import identify
+from topup.gateway.google import Issuer
+
+
+async def link_google(
+    pool: AsyncConnectionPool, issuer: Issuer | None, *, person: Person, id_token: str, client_id: str, now: datetime
+) -> None:
+    """Link the identity in the token to this person. Linked to them already is fine; to anybody else is a conflict."""
+    identity = await identify(issuer, id_token=id_token, client_id=client_id, now=now)
+    known = {"issuer": identity.issuer, "subject": identity.subject}
+    taken = errors.Conflict("This Google account, or this person, is linked already.", code="already_linked")
+    try:
+        async with pool.connection() as conn:
+            is_linked = await users.link_identity(conn, person.user_id, **known)
+            owner = None if is_linked else await users.find_by_identity(conn, **known)
+    except psycopg.errors.UniqueViolation as error:
+        raise taken from error
+    if not is_linked and (owner is None or owner.id != person.user_id):
+        raise taken
