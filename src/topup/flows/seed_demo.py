@@ -32,7 +32,8 @@ async def seed(pool: Pool, secrets: Secrets) -> None:
                 await _add(conn, person)
         await _keep_key(conn, secrets.api_key)
         admin = await users.credentials(conn, demo_people.ADMIN.email)
-    if not await hashing.is_match(admin and admin.password_hash, secrets.admin_password):
+    stored = admin.password_hash if admin is not None else None
+    if not await hashing.is_match(stored, secrets.admin_password):
         await create_admin.create_admin(
             pool,
             email=demo_people.ADMIN.email,

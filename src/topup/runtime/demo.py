@@ -4,6 +4,7 @@ Everything is on loopback and on this machine; a live key is refused. What is op
 whatever happens in between; the command line adds web and worker in its own process.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+import structlog
 from psycopg import sql
 from pydantic import SecretStr
 
@@ -23,7 +25,10 @@ from topup.settings import Settings
 
 HOST = "127.0.0.1"
 DATABASE = "topup"
+LOOK_EVERY_SECONDS = 2.0
 LIVE = ("sk_live_", "rk_live_", "pk_live_")
+
+log = structlog.get_logger()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,6 +47,15 @@ class Stage:
             raise errors.Unavailable(f"The demo cannot start: {'; '.join(faults)}.", code="cannot_start")
         await seed_packages.seed(home.pool)
         await seed_demo.seed(home.pool, seed_demo.Secrets(self.kept.admin_password, self.kept.api_key))
+
+    async def keep_stripe_running(self, stop: asyncio.Event) -> None:
+        """Start the offline Stripe again when it dies, at its old address."""
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
+            if not stop.is_set() and not self.stripe.is_alive:
+                log.warning("stripe_sandbox_restarted")
+                await asyncio.to_thread(self.stripe.restart)
 
 
 @contextlib.contextmanager

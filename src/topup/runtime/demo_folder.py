@@ -21,6 +21,8 @@ LOCK = "demo.lock"
 POSTGRES = "postgres"
 STRIPE = "stripe.sqlite"
 STRIPE_LOG = "stripe.log"
+APP_PORT = 8000
+STRIPE_PORT = 8420
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Kept:
     stripe_publishable_key: str
     admin_password: str = dataclasses.field(repr=False)
     api_key: str = dataclasses.field(repr=False)
-    port: int = 8000
-    stripe_port: int = 8420
+    port: int = APP_PORT
+    stripe_port: int = STRIPE_PORT
 
 
 def default() -> Path:
@@ -67,6 +69,12 @@ def kept(folder: Path) -> Kept | None:
         return None
 
 
+def last_port(folder: Path) -> int:
+    """The app's port at the last start, which people may have in their browser."""
+    known = kept(folder)
+    return APP_PORT if known is None else known.port
+
+
 def made() -> Kept:
     """Secrets for a first start."""
     return Kept(
@@ -75,7 +83,9 @@ def made() -> Kept:
         stripe_secret_key=f"sk_test_{secrets.token_hex(24)}",
         stripe_publishable_key=f"pk_test_{secrets.token_hex(24)}",
         admin_password=secrets.token_urlsafe(12),
-        api_key=api_keys.build(secrets.token_bytes(api_keys.PREFIX_BYTES), secrets.token_bytes(api_keys.SECRET_BYTES)),
+        api_key=api_keys.build(
+            secrets.token_bytes(api_keys.PREFIX_BYTES), secrets.token_bytes(api_keys.SECRET_BYTES)
+        ).text,
     )
 
 

@@ -1,0 +1,275 @@
+"""The command line: each command reads its settings, opens what it needs, calls one thing and says how it went.
+
+A refusal is one sentence on standard error and exit status 1, never a traceback. Commands import what they need when
+they run, so that `--help` is quick.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from topup import errors
+from topup.settings import Settings
+
+if TYPE_CHECKING:
+    import socket
+
+    from topup.runtime.demo import Stage
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SANDBOX_PORT = 8420
+SANDBOX_DATA = "stripe-sandbox.sqlite"
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Prepaid credits through Stripe."
+)
+users = typer.Typer(no_args_is_help=True, help="People.")
+app.add_typer(users, name="users")
+
+
+def main() -> None:
+    """The entry point, `topup`."""
+    try:
+        app()
+    except errors.TopupError as fault:
+        typer.echo(fault.detail, err=True)
+        sys.exit(1)
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="The app's port, instead of the last one or a free one.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where everything is kept. Deleting it starts afresh.")] = None,
+) -> None:
+    """Run everything on this machine: the app, a database, an offline Stripe."""
+    from topup.runtime import demo as stages
+    from topup.runtime import demo_folder, logs
+
+    _prepare()
+    stages.be_local()
+    given = Settings.from_environment()
+    logs.configure("warning" if given.log_level == "info" else given.log_level)
+    folder = (data or demo_folder.default()).absolute()
+    with _ended_in_order(), demo_folder.taken(folder):
+        bound = _bind_for_demo(folder, port)
+        with contextlib.closing(bound), stages.opened(folder, given, bound=bound) as stage:
+            _run(_demo(stage, bound))
+
+
+@app.command()
+def serve() -> None:
+    """Answer HTTP requests, with the settings of the environment."""
+    from topup.runtime import logs
+    from topup.web import serving
+
+    _prepare()
+    settings = Settings.from_environment()
+    logs.configure(settings.log_level)
+    with _ended_in_order(), contextlib.closing(serving.bind(settings.host, settings.port)) as bound:
+        _run(_serve(settings, bound))
+
+
+@app.command()
+def worker() -> None:
+    """Do what happens without anybody asking: mails, retries, timers."""
+    from topup.runtime import logs
+
+    _prepare()
+    settings = Settings.from_environment()
+    logs.configure(settings.log_level)
+    with _ended_in_order():
+        _run(_work(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date, and make the role that the app works as."""
+    from topup.db import app_role
+    from topup.db import migrate as schema
+
+    url = _database_url(Settings.from_environment())
+    schema.upgrade(url)
+    typer.echo(f"The schema is at {schema.head_revision()}.")
+    if not app_role.ensure(url):
+        typer.echo(
+            f"The role {app_role.NAME} could not be made with these rights, so triggers alone guard the ledger.",
+            err=True,
+        )
+
+
+@app.command()
+def seed() -> None:
+    """Put the three packages of a new deployment on sale."""
+    _prepare()
+    settings = Settings.from_environment()
+    _database_url(settings)
+    _run(_seed(settings))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def sandbox(context: typer.Context) -> None:
+    """Run the offline Stripe alone; `topup sandbox --help` shows its options."""
+    given = context.args
+    defaults = {"--port": str(SANDBOX_PORT), "--data": SANDBOX_DATA}
+    absent = [part for name, value in defaults.items() if not _is_given(name, given) for part in (name, value)]
+    os.execv(sys.executable, [sys.executable, "-m", "stripe_sandbox", *absent, *given])  # noqa: S606 - our own program
+
+
+@users.command("create-admin")
+def create_admin(
+    email: str,
+    first_name: Annotated[str, typer.Option(help="As the admin is greeted.")] = "Admin",
+    last_name: Annotated[str, typer.Option(help="May be empty.")] = "",
+) -> None:
+    """Make somebody an admin, with a password that is asked for, or read from standard input."""
+    from topup.core import addresses, passwords
+
+    _prepare()
+    settings = Settings.from_environment()
+    _database_url(settings)
+    try:
+        address = addresses.canonical(email)
+    except ValueError as fault:
+        raise errors.Invalid(f"{email} is not a mail address.") from fault
+    is_asked = sys.stdin.isatty()
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if is_asked else sys.stdin.readline()
+    password = password.rstrip("\r\n")
+    if not passwords.LENGTH_MIN <= len(password) <= passwords.LENGTH_MAX:
+        raise errors.Invalid(f"A password has {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.")
+    _run(_create_admin(settings, address, password, first_name, last_name))
+    typer.echo(f"{address} is an admin.")
+
+
+async def _demo(stage: "Stage", bound: "socket.socket") -> None:
+    from topup import worker as work
+    from topup.db import app_role
+    from topup.runtime import demo_words, house
+    from topup.web import app as web
+    from topup.web import serving
+
+    stop = _stop_by_signals()
+    async with house.opened(stage.settings, role=app_role.NAME) as home:
+        await stage.furnish(home)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work.run(home, stop=stop))
+            group.create_task(stage.keep_stripe_running(stop))
+            await serving.serve(
+                web.create_app(home),
+                bound,
+                settings=stage.settings,
+                stop=stop,
+                on_ready=lambda: print(demo_words.of(stage), flush=True),  # noqa: T201 - what a demo is started for
+            )
+
+
+async def _serve(settings: Settings, bound: "socket.socket") -> None:
+    from topup.runtime import start
+    from topup.web import app as web
+    from topup.web import metrics, serving
+
+    stop = _stop_by_signals()
+    async with start.opened(settings) as home:
+        with metrics.serve(settings.host, settings.metrics_port) if settings.metrics_port else contextlib.nullcontext():
+            await serving.serve(web.create_app(home), bound, settings=settings, stop=stop)
+
+
+async def _work(settings: Settings) -> None:
+    from topup import worker as work
+    from topup.runtime import start
+
+    stop = _stop_by_signals()
+    async with start.opened(settings) as home:
+        await work.run(home, stop=stop)
+
+
+async def _seed(settings: Settings) -> None:
+    from topup.flows import seed_packages
+    from topup.runtime import house
+
+    async with house.opened(settings) as home:
+        added = await seed_packages.seed(home.pool)
+    typer.echo(f"{added} packages added.")
+
+
+async def _create_admin(settings: Settings, email: str, password: str, first_name: str, last_name: str) -> None:
+    from topup.flows import create_admin as flow
+    from topup.runtime import house
+
+    async with house.opened(settings) as home:
+        await flow.create_admin(home.pool, email=email, password=password, first_name=first_name, last_name=last_name)
+
+
+def _prepare() -> None:
+    """Give httpx2 to whatever imports httpx, which is no longer looked after: Stripe's SDK does."""
+    import httpx2
+
+    httpx2.alias_httpx()
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    try:
+        uvloop.run(work)
+    finally:
+        _leave_signals_alone()
+
+
+def _stop_by_signals() -> asyncio.Event:
+    """An event that SIGTERM, Ctrl-C and the closing of the terminal set."""
+    stop = asyncio.Event()
+    for number in ENDING:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Before and after the event loop runs, the same signals unwind what has been opened, once and undisturbed."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        _leave_signals_alone()
+        raise KeyboardInterrupt
+
+    for number in ENDING:
+        signal.signal(number, end)
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
+
+
+def _leave_signals_alone() -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _bind_for_demo(folder: Path, port: int | None) -> "socket.socket":
+    """The port that was asked for or none; else the last one, else a free one."""
+    from topup.runtime import demo as stages
+    from topup.runtime import demo_folder
+    from topup.web import serving
+
+    if port is not None:
+        return serving.bind(stages.HOST, port)
+    try:
+        return serving.bind(stages.HOST, demo_folder.last_port(folder))
+    except errors.Unavailable:
+        return serving.bind(stages.HOST, 0)
+
+
+def _database_url(settings: Settings) -> str:
+    url = settings.database_url.get_secret_value()
+    if not url:
+        raise errors.Unavailable("DATABASE_URL is not set.")
+    return url
+
+
+def _is_given(name: str, arguments: list[str]) -> bool:
+    return any(argument == name or argument.startswith(f"{name}=") for argument in arguments) or "--help" in arguments
