@@ -78,9 +78,10 @@ class Box:
         self.url = url
         self.inbox = inbox
         self.web = httpx2.Client(base_url=url, timeout=20)
+        self.errors: Answer = stripe
         self.stripe: Answer = stripe.StripeClient("sk_test_of_the_sandbox", base_addresses={"api": url})
 
-    def control(self, path: str, **body: object) -> dict[str, Any]:
+    def control(self, path: str, /, **body: object) -> dict[str, Any]:
         answer = self.web.post(f"/sandbox/{path}", json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
