@@ -30,9 +30,9 @@ def not_now(message: str, *, code: str | None = None, param: str | None = None) 
     return Refusal(400, _invalid_body(message, code, param), keeps=True)
 
 
-def unknown_parameter(param: str) -> Refusal:
-    """The SDK's parameter types do not know this name."""
-    return invalid(f"Received unknown parameter: {param}", code="parameter_unknown", param=param)
+def unknown_parameter(param: str, code: str | None = None) -> Refusal:
+    """The SDK's parameter types do not know this name, or not any more."""
+    return invalid(f"Received unknown parameter: {param}", code=code or "parameter_unknown", param=param)
 
 
 def missing_parameter(param: str) -> Refusal:

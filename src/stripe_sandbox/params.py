@@ -22,6 +22,9 @@ from stripe_sandbox.forms import Nested
 
 OPTIONS: Final = frozenset(RequestOptions.__annotations__)
 INTEGER: Final = re.compile(r"-?\d{1,19}")
+REMOVED: Final = {"payment_method_types": "payment_method_types_no_longer_supported"}
+"""Names that Stripe once took, and the code with which it now refuses them."""
+
 METADATA_KEYS_MAX: Final = 50
 METADATA_KEY_LENGTH_MAX: Final = 40
 METADATA_VALUE_LENGTH_MAX: Final = 500
@@ -41,7 +44,7 @@ def _mapping(fields: dict[str, Any], required: frozenset[str], raw: Nested, path
     for name, value in raw.items():
         where = f"{path}[{name}]" if path else name
         if name not in fields:
-            raise errors.unknown_parameter(where)
+            raise errors.unknown_parameter(where, REMOVED.get(where))
         checked[name] = _value(fields[name], value, where)
     for name in sorted(required - checked.keys()):
         raise errors.missing_parameter(f"{path}[{name}]" if path else name)

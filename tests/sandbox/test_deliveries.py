@@ -186,7 +186,7 @@ def test_two_signatures_of_a_rolled_secret_are_accepted(box: Box) -> None:
     box.control("webhook-faults", kind="forge", manner="two_v1")
     customer(box)
     box.settle()
-    assert box.inbox.received[0].signature.count("v1=") == 2
+    assert str(box.inbox.received[0].signature).count("v1=") == 2
     box.stripe.construct_event(box.inbox.received[0].body, box.inbox.received[0].signature, SECRET)
 
 
@@ -195,7 +195,7 @@ def test_signature_bears_the_walls_time_however_the_clock_stands(box: Box) -> No
     customer(box)
     box.settle()
     event = box.stripe.construct_event(box.inbox.received[0].body, box.inbox.received[0].signature, SECRET)
-    assert event.created > 39 * 24 * 3600 + int(box.inbox.received[0].signature[2:12])
+    assert event.created > 39 * 24 * 3600 + int(str(box.inbox.received[0].signature)[2:12])
 
 
 def test_invented_event_may_claim_anything(box: Box) -> None:

@@ -48,7 +48,7 @@ def test_unknown_address_and_unknown_id_are_told_apart(box: Box) -> None:
 @pytest.mark.parametrize(
     ("params", "code", "param"),
     [
-        ({"payment_method_types": ["card"]}, "parameter_unknown", "payment_method_types"),
+        ({"payment_method_types": ["card"]}, "payment_method_types_no_longer_supported", "payment_method_types"),
         ({"shoe_size": 42}, "parameter_unknown", "shoe_size"),
         ({"line_items": [{"quantity": 1, "colour": "red"}]}, "parameter_unknown", "line_items[0][colour]"),
         ({"mode": None}, "parameter_missing", "mode"),
@@ -75,7 +75,7 @@ def test_unknown_address_and_unknown_id_are_told_apart(box: Box) -> None:
         ({"mode": "subscription"}, "sandbox_unsupported", "mode=subscription"),
         ({"success_url": "not an address"}, "url_invalid", "success_url"),
         (
-            {"allowed_payment_method_types": ["card"], "excluded_payment_method_types": ["link"]},
+            {"allowed_payment_method_types": ["card"], "excluded_payment_method_types": ["bacs_debit"]},
             None,
             "excluded_payment_method_types",
         ),
@@ -159,12 +159,8 @@ def test_pages_follow_one_another_both_ways(box: Box) -> None:
     before = box.stripe.v1.customers.list(params={"limit": 3, "ending_before": made[6]})
     assert ([one.id for one in before.data], before.has_more) == (made[3:6], True)
     assert [one.id for one in box.stripe.v1.customers.list(params={"limit": 2}).auto_paging_iter()] == made
-    for wrong in (
-        {"limit": 0},
-        {"limit": 101},
-        {"starting_after": "cus_x"},
-        {"starting_after": made[0], "ending_before": made[1]},
-    ):
+    both = {"starting_after": made[0], "ending_before": made[1]}
+    for wrong in ({"limit": 0}, {"limit": 101}, {"starting_after": "cus_x"}, both):
         with pytest.raises(box.errors.InvalidRequestError):
             box.stripe.v1.customers.list(params=wrong)
 
@@ -287,9 +283,7 @@ def test_brackets_may_be_percent_encoded_or_not(box: Box) -> None:
         assert box.web.post("/v1/customers", content=body, headers=head).json()["metadata"] == {"a": "1"}
 
 
-@pytest.mark.parametrize(
-    "body", ["metadata[a=1", "a[b]=1&a=2", "&".join(f"metadata[k{n}]=v" for n in range(5000)), "=x"]
-)
+@pytest.mark.parametrize("body", ["metadata[a=1", "a[b]=1&a=2", "&".join(f"metadata[k{n}]=v" for n in range(5000))])
 def test_unreadable_body_is_refused_and_not_a_fault(box: Box, body: str) -> None:
     head = {"Authorization": "Bearer sk_test_1", "Content-Type": "application/x-www-form-urlencoded"}
     assert box.web.post("/v1/customers", content=body, headers=head).status_code == 400
