@@ -6,7 +6,11 @@ Pure; topup.flows.checkout and checkout_session ask.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from topup.core.limits import Limit
 from topup.core.quotes import Quote
+
+STARTS = Limit("checkout", burst=300, every_seconds=1)
+"""Of one person. Each asks Stripe two or three times, and Stripe's own limit is for all buyers together."""
 
 TIME_LEFT_MIN = timedelta(minutes=5)
 """Less than this is too short to find a card and pay."""

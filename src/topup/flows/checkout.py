@@ -13,9 +13,9 @@ import psycopg_pool
 import structlog
 
 from topup import errors
-from topup.core import checkouts, ids, quotes
+from topup.core import checkouts, ids, limits, quotes
 from topup.db import ledger, packages, payments, sql
-from topup.flows import checkout_session, fulfil
+from topup.flows import checkout_session, fulfil, throttle
 from topup.gateway import protocol
 
 Pool = psycopg_pool.AsyncConnectionPool
@@ -47,11 +47,12 @@ async def start(
 ) -> payments.Payment:
     """An open payment with its session's address. The same offer gives the same one until it is paid or outdated.
 
-    Raises NotAllowed, NotFound, Conflict (`package_inactive`, `amount_below_minimum`) and GatewayError; after the last,
-    nobody was charged and the same call may be made again.
+    Raises NotAllowed, NotFound, SlowDown, Conflict (`package_inactive`, `amount_below_minimum`) and GatewayError; after
+    the last, nobody was charged and the same call may be made again.
     """
     if buyer.role != "STUDENT":
         raise errors.NotAllowed("Only students buy credits.", code="students_only")
+    await throttle.charge(pool, [limits.Charge(checkouts.STARTS, f"checkout:{buyer.user_id}")])
     for _ in range(ROUNDS_MAX):
         claim = await _claim(pool, buyer, package_id, is_live=stripe.is_live)
         if claim is None:

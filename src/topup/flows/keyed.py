@@ -10,7 +10,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from topup import errors
 from topup.db import idempotency, sql
-from topup.flows.requests import Answer, KeyReused, is_remembered
+from topup.flows import requests
+from topup.flows.requests import Answer, KeyReused
 
 Act = Callable[[sql.Connection], Awaitable[Answer]]
 
@@ -28,15 +29,55 @@ async def once(
             await idempotency.wait_for_twin(conn, key)
             first = (await idempotency.find(conn, [key])).get(key)
             if first is not None:
-                same = first.fingerprint == fingerprint
-                return Answer(first.status, first.answer, is_replay=True) if same else KeyReused()
+                return _repeated(first, fingerprint)
         try:
             answer = await act(conn)
         except errors.TopupError as refusal:
             answer = word_refusal(refusal)
-            if not is_remembered(answer.status):
+            if not requests.is_remembered(answer.status):
                 raise
-        if key is not None and is_remembered(answer.status):
+        if key is not None and requests.is_remembered(answer.status):
             kept = idempotency.Kept(key.principal, key.route, key.key, fingerprint, answer.status, answer.body)
             await idempotency.keep(conn, [kept])
     return answer
+
+
+async def once_outside(
+    pool: AsyncConnectionPool,
+    key: idempotency.Key | None,
+    fingerprint: bytes,
+    act: Callable[[], Awaitable[Answer]],
+    word_refusal: Callable[[errors.TopupError], Answer],
+) -> Answer | KeyReused:
+    """As `once`, for acts that ask Stripe and so cannot share a transaction with their answer.
+
+    Such an act is repeatable by itself: run twice it finds what it did before. So a crash in between loses nothing, and
+    of two twins the first to write its answer speaks for both.
+    """
+    if key is not None:
+        async with pool.connection() as conn:
+            first = (await idempotency.find(conn, [key])).get(key)
+        if first is not None:
+            return _repeated(first, fingerprint)
+    try:
+        answer = await act()
+    except errors.TopupError as refusal:
+        answer = word_refusal(refusal)
+        if not requests.is_remembered(answer.status):
+            raise
+    if key is None or not requests.is_remembered(answer.status):
+        return answer
+    async with pool.connection() as conn:
+        await idempotency.wait_for_twin(conn, key)
+        first = (await idempotency.find(conn, [key])).get(key)
+        if first is not None:
+            return _repeated(first, fingerprint)
+        kept = idempotency.Kept(key.principal, key.route, key.key, fingerprint, answer.status, answer.body)
+        await idempotency.keep(conn, [kept])
+    return answer
+
+
+def _repeated(first: idempotency.Kept, fingerprint: bytes) -> Answer | KeyReused:
+    if first.fingerprint != fingerprint:
+        return KeyReused()
+    return Answer(first.status, first.answer, is_replay=True)

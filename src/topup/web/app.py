@@ -27,9 +27,18 @@ from topup.web import (
     stripe_webhook,
 )
 from topup.web.api import auth, packages
+from topup.web.api import credits as credits_api
+from topup.web.api import payments as payments_api
 from topup.web.pages import account, assets, demo, payments, prices, problems, returned, sign_in, sign_up
 
-API: tuple[APIRouter, ...] = (health.router, auth.router, packages.router, stripe_webhook.router)
+API: tuple[APIRouter, ...] = (
+    health.router,
+    auth.router,
+    packages.router,
+    payments_api.router,
+    credits_api.router,
+    stripe_webhook.router,
+)
 PAGES: tuple[APIRouter, ...] = (
     assets.router,
     prices.router,

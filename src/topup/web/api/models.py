@@ -113,6 +113,8 @@ class Problem(Answer):
 
 def _row_id(value: object) -> UUID:
     """Ids are opaque to callers, so one that cannot be ours is simply not there (404), never badly formed."""
+    if not isinstance(value, str | UUID):
+        raise ValueError("This must be a string.")  # noqa: TRY004 - what pydantic makes a 422 of
     try:
         return value if isinstance(value, UUID) else UUID(str(value))
     except ValueError:

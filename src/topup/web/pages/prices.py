@@ -62,7 +62,7 @@ async def buy(request: Request, house: HouseDep) -> Response:
             app_url=house.settings.frontend_url,
         )
     except (errors.Refused, errors.Conflict, errors.GatewayError, errors.Unavailable) as error:
-        refusal = f"{error.detail} {NOT_CHARGED}"
+        refusal = error.detail if NOT_CHARGED in error.detail else f"{error.detail} {NOT_CHARGED}"
         return await _prices(request, house, refusal=refusal, status=problems.status_of(type(error)))
     if payment.checkout_url is None:
         raise errors.Broken(f"Checkout {payment.id} has no page to go to.")
