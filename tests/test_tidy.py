@@ -61,6 +61,7 @@ def functions(*rings: str) -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFu
 
 def refuse(found: Iterable[tuple[Path, int, str]]) -> None:
     """Fail with every place found, as an editor takes them."""
+    __tracebackhide__ = True
     places = sorted(f"{path.relative_to(ROOT)}:{line}: {what}" for path, line, what in found)
     assert not places, "\n".join(["", *places])
 
