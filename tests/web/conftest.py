@@ -13,10 +13,10 @@ import httpx2
 import psycopg
 import pytest
 
-from topup.flows.create_admin import create_admin
+from topup.flows import create_admin
 from topup.runtime import house as houses
 from topup.settings import Settings
-from topup.web.app import create_app
+from topup.web import app
 
 ORIGIN = "http://testserver:8000"
 PASSWORD = "correct horse battery"
@@ -56,7 +56,7 @@ async def house(settings: Settings) -> AsyncIterator[houses.House]:
 
 @pytest.fixture
 def transport(house: houses.House) -> httpx2.ASGITransport:
-    return httpx2.ASGITransport(app=create_app(house))
+    return httpx2.ASGITransport(app=app.create_app(house))
 
 
 @pytest.fixture
@@ -80,7 +80,9 @@ async def bob(transport: httpx2.ASGITransport, database_url: str) -> AsyncIterat
 
 @pytest.fixture
 async def admin(house: houses.House, transport: httpx2.ASGITransport) -> AsyncIterator[Visitor]:
-    await create_admin(house.pool, email="admin@example.com", password=PASSWORD, first_name="Ada", last_name="Admin")
+    await create_admin.create_admin(
+        house.pool, email="admin@example.com", password=PASSWORD, first_name="Ada", last_name="Admin"
+    )
     async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield signed_in(
             client, await client.post("/api/auth/login", json={"email": "admin@example.com", "password": PASSWORD})

@@ -40,14 +40,14 @@ def read(text: str, keys: jwk.KeySet, *, issuer: str, client_id: str, now: datet
         return None
 
 
-def _is_for_us(claims: dict[str, Any], issuer: str, client_id: str, now: float) -> bool:
+def _is_for_us(claims: dict[str, Any], issuer: str, client_id: str, now_seconds: float) -> bool:
     issuers = {issuer, issuer.removeprefix("https://")} if issuer == _GOOGLE else {issuer}
     return (
         claims["iss"] in issuers
         and claims["aud"] in (client_id, [client_id])
         and claims.get("azp", client_id) == client_id
-        and _whole(claims["exp"]) > now - _CLOCKS_DIFFER_SECONDS
-        and _whole(claims["iat"]) < now + _CLOCKS_DIFFER_SECONDS
+        and _whole(claims["exp"]) > now_seconds - _CLOCKS_DIFFER_SECONDS
+        and _whole(claims["iat"]) < now_seconds + _CLOCKS_DIFFER_SECONDS
         and claims.get("email_verified") is True
     )
 

@@ -1,4 +1,7 @@
-"""Who is asking, once proven: what a handler knows of a signed-in person."""
+"""Who is asking, once proven: what a handler knows of a signed-in person.
+
+Made by `topup.db.logins` from the rows at each request, never kept from one request to the next.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,7 @@
-"""What `/ready` asks the database."""
+"""What `/ready` asks the database.
+
+One statement, so that a probe every second costs nothing.
+"""
 
 from topup.db import sql
 

@@ -1,4 +1,7 @@
-"""People as rows. Addresses come here in canonical form (`topup.core.addresses`), secrets as hashes only."""
+"""People as rows.
+
+Addresses come here in canonical form (`topup.core.addresses`), secrets as hashes only.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

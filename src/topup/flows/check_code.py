@@ -10,20 +10,20 @@ from topup.core import codes as rules
 from topup.db import codes
 
 
-async def check_code(
+async def check(
     pool: AsyncConnectionPool, code_key: bytes, *, purpose: rules.Purpose, email: str, code: str
 ) -> codes.Try:
     """The code's row, when this is its code. It still has to be used up (`codes.use`) in the effect's transaction."""
     async with pool.connection() as conn:
         tried = await codes.count_try(conn, purpose=purpose, email=email)
     if tried is None:
-        raise wrong_code()
+        raise refusal()
     candidate = rules.seal(code_key, purpose=purpose, email=email, code_id=tried.id, code=code)
     if not rules.is_match(tried.code_hmac, candidate):
-        raise wrong_code()
+        raise refusal()
     return tried
 
 
-def wrong_code() -> errors.Unauthenticated:
+def refusal() -> errors.Unauthenticated:
     """The one refusal."""
     return errors.Unauthenticated("That code is not right or no longer valid. Ask for a new one.", code="invalid_code")

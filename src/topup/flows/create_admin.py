@@ -1,4 +1,7 @@
-"""Makes an admin, or makes the person with that address one; for the command line and the demo, never for the web."""
+"""Makes an admin, or makes the person with that address one.
+
+For the command line and the demo; nothing on the web leads here.
+"""
 
 from psycopg_pool import AsyncConnectionPool
 

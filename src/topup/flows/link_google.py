@@ -1,4 +1,7 @@
-"""Lets a signed-in person sign in with Google from now on: the proof that both are theirs (fault 75)."""
+"""Lets a signed-in person sign in with Google from now on (fault 75).
+
+Being signed in and holding a fresh token is the proof that both are theirs.
+"""
 
 from datetime import datetime
 
@@ -8,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from topup import errors
 from topup.core.people import Person
 from topup.db import users
-from topup.flows.sign_in_with_google import identify
+from topup.flows import sign_in_with_google
 from topup.gateway.google import Issuer
 
 
@@ -16,7 +19,7 @@ async def link_google(
     pool: AsyncConnectionPool, issuer: Issuer | None, *, person: Person, id_token: str, client_id: str, now: datetime
 ) -> None:
     """Link the identity in the token to this person. Linked to them already is fine; to anybody else is a conflict."""
-    identity = await identify(issuer, id_token=id_token, client_id=client_id, now=now)
+    identity = await sign_in_with_google.identify(issuer, id_token=id_token, client_id=client_id, now=now)
     known = {"issuer": identity.issuer, "subject": identity.subject}
     taken = errors.Conflict("This Google account, or this person, is linked already.", code="already_linked")
     try:

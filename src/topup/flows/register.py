@@ -12,8 +12,7 @@ from topup.core import ids, limits
 from topup.core.keys import Keys
 from topup.core.people import Role
 from topup.db import codes, users
-from topup.flows import hashing, throttle
-from topup.flows.send_code import send_code
+from topup.flows import hashing, send_code, throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ async def register(
             role=role,
             password_hash=password_hash,
         )
-        expires_at = await send_code(
+        expires_at = await send_code.send(
             conn,
             keys.code,
             purpose="REGISTER",

@@ -8,19 +8,17 @@ from psycopg_pool import AsyncConnectionPool
 from topup.core import limits
 from topup.core.keys import Keys
 from topup.db import codes, users
-from topup.flows import throttle
-from topup.flows.register import code_charges
-from topup.flows.send_code import send_code
+from topup.flows import register, send_code, throttle
 
 
 async def resend_code(pool: AsyncConnectionPool, keys: Keys, *, email: str, caller: limits.Caller) -> None:
     """Mail another code if somebody is registering with this address."""
-    await throttle.charge(pool, code_charges(keys, email, caller))
+    await throttle.charge(pool, register.code_charges(keys, email, caller))
     async with pool.connection() as conn:
         owner = await users.find_by_email(conn, email)
         registration = await codes.latest_registration(conn, email)
         if registration is not None:
-            await send_code(
+            await send_code.send(
                 conn,
                 keys.code,
                 purpose="REGISTER",

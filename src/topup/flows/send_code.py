@@ -13,7 +13,7 @@ from topup.core import ids, mails
 from topup.db import codes, outbox, sql
 
 
-async def send_code(
+async def send(
     conn: sql.Connection,
     code_key: bytes,
     *,

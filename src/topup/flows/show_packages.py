@@ -1,4 +1,7 @@
-"""What is on sale, for the public list and for admins; no decision here."""
+"""What is on sale, for the public list, the pages and the admin.
+
+Reads only; what may be bought is decided when it is bought.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,7 @@
-"""Ends a login. Whoever is not signed in any more is signed out: never an error."""
+"""Ends a login.
+
+Whoever is not signed in any more is signed out: never an error.
+"""
 
 from uuid import UUID
 

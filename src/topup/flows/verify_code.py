@@ -9,8 +9,7 @@ from topup.core import ids, limits
 from topup.core.keys import Keys
 from topup.db import codes, users
 from topup.db.logins import Kind
-from topup.flows import logins, throttle, welcome
-from topup.flows.check_code import check_code, wrong_code
+from topup.flows import check_code, logins, throttle, welcome
 
 
 async def verify_code(
@@ -19,13 +18,13 @@ async def verify_code(
     """Finish the registration that this code was issued for, and only that one (fault 73)."""
     guess = limits.of_caller(keys.bucket, limits.GUESS_OF_CALLER, caller)
     await throttle.charge(pool, [guess])
-    tried = await check_code(pool, keys.code, purpose="REGISTER", email=email, code=code)
+    tried = await check_code.check(pool, keys.code, purpose="REGISTER", email=email, code=code)
     async with pool.connection() as conn:
         if tried.registration_id is None or not await codes.use(conn, tried.id):
-            raise wrong_code()
+            raise check_code.refusal()
         user = await users.add_from_registration(conn, ids.new(), tried.registration_id)
         if user is None:
-            raise wrong_code()
+            raise check_code.refusal()
         await welcome.settle(conn, user)
         opened = await logins.open_for(conn, user.id, kind=kind)
     await throttle.give_back(pool, [guess])

@@ -15,8 +15,7 @@ from topup import errors
 from topup.core import api_keys
 from topup.core.api_keys import Application, Scope
 from topup.core.people import Person
-from topup.web import csrf, people
-from topup.web.context import house_of
+from topup.web import context, csrf, people
 
 Principal = Person | Application
 
@@ -32,7 +31,7 @@ async def optional_principal(request: Request) -> Principal | None:
     """Who is asking, or None when the request names nobody."""
     token = people.bearer_of(request)
     if token is not None and token.startswith(api_keys.MARK):
-        application = await house_of(request).key_ring.let_in(token)
+        application = await context.house_of(request).key_ring.let_in(token)
         request.state.application_id = str(application.application_id)
         return application
     if token is not None:
@@ -71,7 +70,7 @@ def ensure(found: Principal | None, *scopes: Scope) -> Principal:
 
 
 class Door(SecurityBase):
-    """Lets in an application whose key has one of the scopes, or an admin. Also says so in the description of the API."""
+    """Lets in an application whose key has one of the scopes, or an admin, and says so in the API's description."""
 
     def __init__(self, *scopes: Scope) -> None:
         self.scopes = scopes

@@ -15,4 +15,9 @@ def house_of(request: Request) -> House:
     return cast("House", request.app.state.house)
 
 
-HouseDep = Annotated[House, Depends(house_of)]
+async def _house(request: Request) -> House:
+    """The same for handlers; not `def`, since the framework would send that to a thread for each request."""
+    return house_of(request)
+
+
+HouseDep = Annotated[House, Depends(_house)]

@@ -20,8 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from topup import errors
 from topup.settings import Settings
-from topup.web import cookies, people
-from topup.web.context import house_of
+from topup.web import context, cookies, people
 
 FIELD = "csrf"
 HEADER = "X-CSRF-Token"
@@ -100,12 +99,12 @@ async def _check_token(request: Request, given: str) -> None:
 
 
 def _of(request: Request, bound_to: str) -> str:
-    key = house_of(request).keys.csrf
+    key = context.house_of(request).keys.csrf
     return hmac.new(key, bound_to.encode(), hashlib.sha256).hexdigest()
 
 
 def _known_secret(request: Request) -> str:
-    value = cookies.Jar.of(request, house_of(request).settings).read(request, cookies.ANONYMOUS)
+    value = cookies.Jar.of(request, context.house_of(request).settings).read(request, cookies.ANONYMOUS)
     return value if _ANONYMOUS.fullmatch(value) else ""
 
 

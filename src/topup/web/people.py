@@ -12,8 +12,7 @@ from topup import errors
 from topup.core import tokens
 from topup.core.people import Person
 from topup.db import logins
-from topup.web import cookies
-from topup.web.context import house_of
+from topup.web import context, cookies
 
 
 def bearer_of(request: Request) -> str | None:
@@ -24,7 +23,7 @@ def bearer_of(request: Request) -> str | None:
 
 async def bearer_person(request: Request, token: str) -> Person:
     """The person whose access token this is, or a refusal."""
-    house = house_of(request)
+    house = context.house_of(request)
     access = tokens.read_access(house.keys.access_token, token)
     if access is not None:
         async with house.pool.connection() as conn:
@@ -45,7 +44,7 @@ async def page_person(request: Request) -> Person | None:
 
 
 async def _page_person(request: Request) -> Person | None:
-    house = house_of(request)
+    house = context.house_of(request)
     secret = cookies.Jar.of(request, house.settings).read(request, cookies.LOGIN)
     if not secret:
         return None

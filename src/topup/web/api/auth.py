@@ -1,4 +1,7 @@
-"""Signing up, in and out over JSON. Thin: each call is one flow."""
+"""Signing up, in and out over JSON.
+
+Thin: each call is one flow. Page logins go the same ways in `topup.web.pages`, with a cookie instead of two tokens.
+"""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal

@@ -1,4 +1,7 @@
-"""Packages over JSON: a public price list, and what admins do to it."""
+"""Packages over JSON: a public price list, and what admins do to it.
+
+`priceInCents` is the contract's name for minor units of the package's currency.
+"""
 
 from typing import Annotated, Any
 from uuid import UUID
