@@ -10,13 +10,16 @@ import struct
 from bisect import insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from topup.ledger import commands
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-_HASHED_NUMBERS = struct.Struct(">q16sqq")
+_NOTHING = bytes(32)
+_HASHED = struct.Struct(">5q16s16s16s16s16s32s")
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 BurnOrder = tuple[int, datetime, int, UUID]
 
@@ -193,7 +196,6 @@ class Book:
         account.balance += signed
         account.debt += debt_change
         account.seq += 1
-        account.head_hash = chain_hash(account, transfer, signed)
         self.changed_accounts[account.id] = account
         entry = commands.Entry(
             id=self.new_id(),
@@ -207,6 +209,7 @@ class Book:
             text=transfer.text,
             recorded_at=self.now,
         )
+        account.head_hash = line_hash(account.head_hash, entry, transfer, debt_change)
         self.lines.append(Line(entry, debt_change, account.head_hash, moves))
         return entry
 
@@ -268,10 +271,26 @@ class Book:
             self.changed_lots[lot.id] = lot
 
 
-def chain_hash(account: Account, transfer: Transfer, signed: int) -> bytes:
-    """The hash of an account's newest line over the one before; the audit recomputes it in SQL (design, section 4)."""
-    numbers = _HASHED_NUMBERS.pack(account.seq, transfer.id.bytes, signed, account.balance)
-    return hashlib.sha256(account.head_hash + numbers + (transfer.text_digest or b"")).digest()
+def line_hash(previous: bytes, entry: commands.Entry, transfer: Transfer, debt_change: int) -> bytes:
+    """The hash of a line over the one before and over all that the line and its transfer say; the audit recomputes it in SQL.
+
+    The text comes last and its first three words hold no space, so it can be read in one way only.
+    """
+    fixed = _HASHED.pack(
+        entry.seq,
+        entry.credits_signed,
+        entry.balance_after,
+        debt_change,
+        (entry.recorded_at - _EPOCH) // _MICROSECOND,
+        entry.id.bytes,
+        transfer.id.bytes,
+        transfer.debit_account.bytes,
+        transfer.credit_account.bytes,
+        transfer.reverses.bytes if transfer.reverses else bytes(16),
+        transfer.text_digest or _NOTHING,
+    )
+    words = f"{transfer.kind} {transfer.cause.type} {transfer.actor} {transfer.cause.id}"
+    return hashlib.sha256(previous + fixed + words.encode()).digest()
 
 
 def text_digest(salt: bytes, text: commands.Text) -> bytes:

@@ -28,6 +28,7 @@ CREATE UNIQUE INDEX one_system_account_per_unit ON accounts (system_name, unit) 
 CREATE UNIQUE INDEX one_account_per_user ON accounts (user_id, unit) WHERE user_id IS NOT NULL;
 CREATE UNIQUE INDEX one_account_per_external_id ON accounts (external_id, unit) WHERE external_id IS NOT NULL;
 CREATE INDEX accounts_by_email ON accounts (email) WHERE email IS NOT NULL;
+CREATE INDEX accounts_by_unit ON accounts (unit, id) WHERE system_name IS NULL;
 COMMENT ON COLUMN accounts.balance IS 'Sum of the account''s entries = sum over its lots of (remaining + held) - debt. Negative in debt.';
 COMMENT ON COLUMN accounts.seq IS 'Number of the last entry; dense from 1.';
 COMMENT ON COLUMN accounts.head_hash IS 'Hash of the last entry; 32 zero bytes before the first.';
@@ -61,6 +62,7 @@ CREATE TABLE transfers (
     text_digest bytea,
     recorded_at timestamptz NOT NULL,
     CONSTRAINT one_transfer_per_cause UNIQUE (cause_type, cause_id),
+    CONSTRAINT words_of_the_chain_are_words CHECK (cause_type !~ '\s' AND actor !~ '\s'),
     CONSTRAINT two_different_sides CHECK (debit_account <> credit_account),
     CONSTRAINT debit_side_has_the_unit FOREIGN KEY (debit_account, unit) REFERENCES accounts (id, unit),
     CONSTRAINT credit_side_has_the_unit FOREIGN KEY (credit_account, unit) REFERENCES accounts (id, unit)
@@ -135,6 +137,7 @@ CREATE TABLE holds (
     closed_at timestamptz,
     CONSTRAINT captured_within_hold CHECK (captured BETWEEN 0 AND amount),
     CONSTRAINT host_holds_end CHECK ((kind = 'HOST') = (expires_at IS NOT NULL)),
+    CONSTRAINT host_holds_end_within_a_day CHECK (expires_at <= created_at + interval '24 hours'),
     CONSTRAINT closed_once CHECK ((status = 'OPEN') = (closed_at IS NULL))
 );
 CREATE INDEX open_holds ON holds (account_id) WHERE status = 'OPEN';
@@ -164,3 +167,9 @@ COMMENT ON TABLE idempotency IS 'The first answer to a keyed request, written in
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfers FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry_lots FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER born_as_it_stays BEFORE UPDATE OF account_id, transfer_id, opened_seq, amount, priority, expires_at, source, payment_id, created_at
+    ON lots FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_for_ever BEFORE DELETE OR TRUNCATE ON lots FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_for_ever BEFORE DELETE OR TRUNCATE ON holds FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_for_ever BEFORE DELETE OR TRUNCATE ON hold_lots FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER keep_for_ever BEFORE DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
