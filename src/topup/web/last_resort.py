@@ -4,6 +4,7 @@ It stands inside the layers that set headers, so that even this answer carries t
 """
 
 import structlog
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from topup.web import errors
@@ -32,4 +33,4 @@ class LastResort:
             _log.exception("unforeseen", path=scope.get("path"))
             if is_started or scope["type"] != "http":
                 raise
-            await errors.answer(errors.INTERNAL, errors.request_id_of(scope))(scope, receive, send)
+            await errors.render(Request(scope), errors.INTERNAL)(scope, receive, send)

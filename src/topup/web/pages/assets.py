@@ -38,7 +38,7 @@ class Asset:
 
 
 @router.get(PREFIX + "{path:path}")
-def static_file(request: Request) -> Response:
+async def static_file(request: Request) -> Response:
     """One file under the address that `address` gave out; any other address is not there."""
     asset = _by_address().get(request.url.path)
     if asset is None:

@@ -24,7 +24,7 @@ FRAMING_POLICY = (
 )
 
 
-def only_in_a_demo(house: HouseDep) -> None:
+async def only_in_a_demo(house: HouseDep) -> None:
     """Hide everything of this file from a real deployment."""
     if not house.settings.is_demo:
         raise errors.NotFound

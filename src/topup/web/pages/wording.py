@@ -81,4 +81,5 @@ def of_payment(status: str, count: int, unit: str) -> Words:
     """The words for one payment of `count` credits or sessions."""
     if status != "COMPLETED":
         return _FIXED[status]
-    return Words("Paid", f"{figures.counted(count, unit)} added", "The payment is complete.", "", "good")
+    added = f"{figures.counted(count, unit)} added"
+    return Words("Paid", added, "The payment is complete, and its receipt is mailed to you.", "", "good")
