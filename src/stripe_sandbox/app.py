@@ -14,6 +14,7 @@ from stripe_sandbox.nouns import (
     accounts,
     charges,
     checkout_sessions,
+    customer_sessions,
     customers,
     disputes,
     events,
@@ -23,6 +24,7 @@ from stripe_sandbox.nouns import (
     payment_methods,
     prices,
     refunds,
+    setup_intents,
     webhook_endpoints,
 )
 from stripe_sandbox.pages import checkout, overview, rendering, secure
@@ -34,6 +36,7 @@ NOUNS: Final = (
     accounts,
     charges,
     checkout_sessions,
+    customer_sessions,
     customers,
     disputes,
     events,
@@ -43,6 +46,7 @@ NOUNS: Final = (
     payment_methods,
     prices,
     refunds,
+    setup_intents,
     webhook_endpoints,
 )
 INCLUDES: Final[dict[tuple[str, str], Include]] = {

@@ -8,7 +8,7 @@ confirm, by invoices, and by `settlements` when a debit's answer comes.
 import dataclasses
 from typing import Final
 
-from stripe_sandbox import banks, cards, errors
+from stripe_sandbox import banks, cards, errors, intents
 from stripe_sandbox.nouns import charges, mandates, support
 from stripe_sandbox.store import Body
 from stripe_sandbox.work import Work
@@ -55,7 +55,7 @@ def authenticate(work: Work, intent: Body, *, passed: bool) -> Body:
         work.hide(method["id"], is_set_up=True)
         return confirm(work, intent, method, Terms(is_authenticated=True))
     code = "payment_intent_authentication_failure"
-    error = _error(method, code, None, cards.MESSAGES[code], kind="invalid_request_error")
+    error = intents.error(method, code, None, cards.MESSAGES[code], kind="invalid_request_error")
     changes = {**_unpaid(error), "latest_charge": intent["latest_charge"]}
     return work.change(intent, changes, "payment_intent.payment_failed")
 
@@ -77,14 +77,14 @@ def settle(work: Work, intent: Body, failure: str | None) -> Body:
     )
     if failure == "debit_not_authorized":
         mandates.end(work, method["id"])
-    error = _error(method, failure, None, message, charge_id=charge["id"], kind="invalid_request_error")
+    error = intents.error(method, failure, None, message, charge_id=charge["id"], kind="invalid_request_error")
     return work.change(intent, {**_unpaid(error), "processing": None}, "payment_intent.payment_failed")
 
 
 def _confirm_card(work: Work, intent: Body, method: Body, terms: Terms) -> Body:
     known = work.hidden(method["id"])
     card = cards.BY_NUMBER[known["card"]]
-    if not terms.is_authenticated and _needs_authentication(card, known, terms):
+    if not terms.is_authenticated and needs_authentication(card, known, terms):
         if terms.is_off_session or terms.refuses_action:
             return _decline(work, intent, method, card, "authentication_required", "authentication_required")
         return _ask(work, intent, terms)
@@ -94,7 +94,8 @@ def _confirm_card(work: Work, intent: Body, method: Body, terms: Terms) -> Body:
     return _succeed(work, intent, method, card, is_authenticated=terms.is_authenticated)
 
 
-def _needs_authentication(card: cards.Card, known: Body, terms: Terms) -> bool:
+def needs_authentication(card: cards.Card, known: Body, terms: Terms) -> bool:
+    """Tell whether the bank asks its customer first; `known` is what is kept of the payment method."""
     if card.authentication == "always":
         return True
     if card.authentication == "first":
@@ -166,7 +167,7 @@ def _decline(work: Work, intent: Body, method: Body, card: cards.Card, code: str
     failed |= {"amount_captured": 0, "captured": False, "receipt_url": None}
     details = charges.card_details(intent, method, None)
     charge = work.add(charges.new(work, intent, method, judged, details, **failed), "charge.failed")
-    error = _error(method, code, decline_code, message, charge_id=charge["id"])
+    error = intents.error(method, code, decline_code, message, charge_id=charge["id"])
     error |= {"advice_code": card.advice, "network_decline_code": judged["network_decline_code"]}
     intent = work.change(intent, {**_unpaid(error), "latest_charge": charge["id"]}, "payment_intent.payment_failed")
     if method["customer"] is None:
@@ -184,7 +185,7 @@ def _debit(work: Work, intent: Body, method: Body) -> Body:
     """Send a debit on its way; the bank's answer comes on the sandbox's clock."""
     account = banks.BY_NUMBER[work.hidden(method["id"])["account"]]
     if account.refused:
-        error = _error(
+        error = intents.error(
             method, "payment_method_bank_account_blocked", None, account.refused, kind="invalid_request_error"
         )
         intent = work.change(intent, _unpaid(error), "payment_intent.payment_failed")
@@ -214,20 +215,3 @@ def _unpaid(error: Body) -> Body:
         "payment_method": None,
         "next_action": None,
     }
-
-
-def _error(
-    method: Body,
-    code: str,
-    decline_code: str | None,
-    message: str,
-    *,
-    charge_id: str | None = None,
-    kind: str = "card_error",
-) -> Body:
-    error: Body = {"code": code, "doc_url": errors.DOCS + code.replace("_", "-"), "message": message, "type": kind}
-    if charge_id:
-        error["charge"] = charge_id
-    if decline_code:
-        error["decline_code"] = decline_code
-    return {**error, "payment_method": method}

@@ -3,6 +3,7 @@
 Made by the API, by a checkout session when its buyer confirms, and by an invoice when it is finalized.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from stripe_sandbox import errors, ids
@@ -24,16 +25,19 @@ CONFIRMABLE: Final = ("requires_payment_method", "requires_confirmation", "requi
 
 def method_types(currency: str, allowed: list[str] | None, excluded: list[str] | None) -> list[str]:
     """Return the payment methods offered: the sandbox's own for this currency, filtered as asked."""
+    return filtered((*EVERYWHERE, *BY_CURRENCY.get(currency, ())), allowed, excluded, currency.upper())
+
+
+def filtered(offered: Sequence[str], allowed: list[str] | None, excluded: list[str] | None, what: str) -> list[str]:
+    """Return what is left of the payment methods offered; none is an error."""
     if allowed and excluded:
         message = "You may only specify one of: allowed_payment_method_types, excluded_payment_method_types."
         raise errors.invalid(message, param="excluded_payment_method_types")
-    offered = [*EVERYWHERE, *BY_CURRENCY.get(currency, ())]
     left = [kind for kind in offered if (not allowed or kind in allowed) and kind not in (excluded or ())]
     if not left:
-        message = f"None of the payment methods left by your filters can be used with {currency.upper()}."
-        raise errors.invalid(
-            message, param="allowed_payment_method_types" if allowed else "excluded_payment_method_types"
-        )
+        message = f"None of the payment methods left by your filters can be used with {what}."
+        param = "allowed_payment_method_types" if allowed else "excluded_payment_method_types"
+        raise errors.invalid(message, param=param)
     return left
 
 
@@ -89,13 +93,32 @@ def new(work: Work, amount_minor: int, currency: str, types: list[str], **more: 
     }
 
 
-def check_confirmable(intent: Body, verb: str = "confirm") -> None:
+def check_confirmable(intent: Body) -> None:
     """Refuse to go on with an intent that is paid, under way or cancelled."""
     if intent["status"] not in CONFIRMABLE:
+        noun, kind = ("PaymentIntent", "payment") if intent["object"] == "payment_intent" else ("SetupIntent", "setup")
         message = (
-            f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}. "
-            f"Only a PaymentIntent with one of the following statuses may be used: {', '.join(CONFIRMABLE)}."
+            f"You cannot confirm this {noun} because it has a status of {intent['status']}. "
+            f"Only a {noun} with one of the following statuses may be confirmed: {', '.join(CONFIRMABLE)}."
         )
-        refusal = errors.not_now(message, code="payment_intent_unexpected_state", param="intent")
-        refusal.error["payment_intent"] = intent
+        refusal = errors.not_now(message, code=f"{kind}_intent_unexpected_state", param="intent")
+        refusal.error[intent["object"]] = intent
         raise refusal
+
+
+def error(
+    method: Body,
+    code: str,
+    decline_code: str | None,
+    message: str,
+    *,
+    charge_id: str | None = None,
+    kind: str = "card_error",
+) -> Body:
+    """Return what an intent keeps of its last attempt's failure."""
+    told: Body = {"code": code, "doc_url": errors.DOCS + code.replace("_", "-"), "message": message, "type": kind}
+    if charge_id:
+        told["charge"] = charge_id
+    if decline_code:
+        told["decline_code"] = decline_code
+    return {**told, "payment_method": method}

@@ -6,7 +6,7 @@ the API's confirm, and by the timers when a bank answers.
 
 from typing import Final
 
-from stripe_sandbox import attempts, banks, checkout
+from stripe_sandbox import attempts, banks, checkout, setups
 from stripe_sandbox.nouns import disputes, fraud_warnings, refunds
 from stripe_sandbox.store import Body
 from stripe_sandbox.timers import Job
@@ -34,6 +34,8 @@ def conclude(work: Work, intent: Body, failure: str | None) -> Body:
 
 def authenticate(work: Work, intent: Body, *, passed: bool) -> Body:
     """Go on after 3-D Secure, and tell what the intent pays for."""
+    if intent["object"] == "setup_intent":
+        return setups.authenticate(work, intent, passed=passed)
     intent = attempts.authenticate(work, intent, passed=passed)
     return tell(work, intent)
 

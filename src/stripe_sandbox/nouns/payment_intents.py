@@ -14,7 +14,7 @@ from stripe.params import _payment_intent_retrieve_params as retrieve_params
 from stripe.params import _payment_intent_update_params as update_params
 
 from stripe_sandbox import attempts, errors, intents, listing, money, settlements
-from stripe_sandbox.nouns import customers, payment_methods, support
+from stripe_sandbox.nouns import browsers, customers, payment_methods, support
 from stripe_sandbox.routing import Call, Route
 from stripe_sandbox.store import Body
 from stripe_sandbox.work import Work
@@ -37,12 +37,6 @@ CONFIRM: Final = (
     *("payment_method", "payment_method_data", "receipt_email", "setup_future_usage", "shipping", "client_secret"),
     *("payment_method_options",),
 )
-PUBLIC: Final = ("id", "object", "amount", "currency", "status", "client_secret", "created", "livemode", "next_action")
-PUBLIC_MORE: Final = (
-    *("last_payment_error", "payment_method", "payment_method_types", "receipt_email", "setup_future_usage"),
-    *("shipping", "description", "canceled_at", "cancellation_reason", "capture_method", "confirmation_method"),
-    *("automatic_payment_methods", "payment_method_configuration_details", "processing", "amount_details"),
-)
 CANCELABLE: Final = (*intents.CONFIRMABLE, "requires_capture")
 
 
@@ -64,7 +58,7 @@ def _create(call: Call) -> Body:
     body = intents.new(work, given["amount"], currency, types, **more, automatic_payment_methods=automatic)
     body["metadata"] = given.get("metadata") or {}
     intent = work.add(body, "payment_intent.created")
-    method = _method(work, intent, given)
+    method = payment_methods.chosen(work, intent, given)
     if method:
         changes = {"payment_method": method["id"], "status": "requires_confirmation"}
         intent = work.change(intent, changes)
@@ -87,58 +81,22 @@ def _attempt(work: Work, intent: Body, given: Body) -> Body:
     return settlements.tell(work, attempts.confirm(work, intent, method, terms))
 
 
-def _method(work: Work, intent: Body, given: Body) -> Body | None:
-    """Return the payment method named or described, refusing one that is another's or spent."""
-    if given.get("payment_method_data"):
-        return payment_methods.create(work, given["payment_method_data"])
-    if "payment_method" not in given:
-        return None
-    method = payment_methods.resolve(work, given["payment_method"])
-    if method["customer"] and method["customer"] != intent["customer"]:
-        message = "The PaymentMethod belongs to a Customer. Please include the Customer in the `customer` parameter."
-        raise errors.invalid(message, param="payment_method")
-    if work.hidden(method["id"]).get("is_spent"):
-        message = "The PaymentMethod was used before without being attached to a Customer, and may not be used again."
-        raise errors.invalid(message, param="payment_method")
-    return method
-
-
 def _retrieve(call: Call) -> Body:
-    intent = _asked_for(call)
-    return _public(intent) if call.is_publishable else intent
-
-
-def _asked_for(call: Call) -> Body:
-    """Return the intent, provided that a browser knows its client secret."""
-    intent = call.work.get("payment_intent", call.id)
-    if call.is_publishable and call.params.get("client_secret") != intent["client_secret"]:
-        message = "The client_secret provided does not match the client_secret associated with the PaymentIntent."
-        raise errors.invalid(message, code="payment_intent_invalid_parameter", param="client_secret")
-    return intent
-
-
-def _public(intent: Body) -> Body:
-    """Return what a browser may see of an intent."""
-    return {name: intent[name] for name in (*PUBLIC, *PUBLIC_MORE)}
+    return browsers.shown(call, browsers.asked_for(call, "payment_intent"))
 
 
 def _confirm(call: Call) -> Body:
     support.only(call.params, CONFIRM)
-    intent = _own(call, _asked_for(call), "confirm")
+    intent = _own(call, browsers.asked_for(call, "payment_intent"), "confirm")
     intents.check_confirmable(intent)
     given, work = call.params, call.work
     changes: Body = {name: given[name] or None for name in ("receipt_email", "setup_future_usage") if name in given}
-    method = _method(work, intent, given)
+    method = payment_methods.chosen(work, intent, given)
     if method:
         changes["payment_method"] = method["id"]
     intent = work.change(intent, changes)
-    try:
-        intent = _attempt(work, intent, given)
-    except errors.Refusal as refusal:
-        if call.is_publishable and "payment_intent" in refusal.error:
-            refusal.error["payment_intent"] = _public(refusal.error["payment_intent"])
-        raise
-    return _public(intent) if call.is_publishable else intent
+    with browsers.discretion(call, "payment_intent"):
+        return browsers.shown(call, _attempt(work, intent, given))
 
 
 def _update(call: Call) -> Body:
@@ -158,7 +116,7 @@ def _update(call: Call) -> Body:
         changes["customer"] = customers.living(work, given["customer"])["id"]
     if "metadata" in given:
         changes["metadata"] = support.merged_metadata(intent["metadata"], given["metadata"])
-    method = _method(work, {**intent, **changes}, given)
+    method = payment_methods.chosen(work, {**intent, **changes}, given)
     if method:
         changes |= {"payment_method": method["id"], "status": "requires_confirmation", "last_payment_error": None}
     return work.change(intent, changes)

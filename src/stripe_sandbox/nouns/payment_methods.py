@@ -122,6 +122,22 @@ def create(work: Work, given: Body) -> Body:
     raise errors.unsupported(f"payment methods of type {given['type']}")
 
 
+def chosen(work: Work, intent: Body, given: Body) -> Body | None:
+    """Return the method named or described for an intent, refusing one that is another's or spent."""
+    if given.get("payment_method_data"):
+        return create(work, given["payment_method_data"])
+    if "payment_method" not in given:
+        return None
+    method = resolve(work, given["payment_method"])
+    if method["customer"] and method["customer"] != intent["customer"]:
+        message = "The PaymentMethod belongs to a Customer. Please include the Customer in the `customer` parameter."
+        raise errors.invalid(message, param="payment_method")
+    if work.hidden(method["id"]).get("is_spent"):
+        message = "The PaymentMethod was used before without being attached to a Customer, and may not be used again."
+        raise errors.invalid(message, param="payment_method")
+    return method
+
+
 def detach(work: Work, method: Body) -> Body:
     """Take a saved method from its customer; it can never be used again."""
     work.hide(method["id"], is_spent=True)

@@ -39,7 +39,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
             try:
                 intent = settlements.authenticate(work, intent, passed=form.get("outcome") == "complete")
             except errors.Refusal:
-                intent = work.get("payment_intent", intent["id"])
+                intent = work.get(intent["object"], intent["id"])
             session = work.find(work.hidden(intent["id"]).get("session"))
             events = work.events
         if session and session["status"] == "complete":
@@ -62,8 +62,8 @@ def _returned(intent: Body, return_url: str | None) -> str:
     status = {"succeeded": "succeeded", "processing": "pending"}.get(intent["status"], "failed")
     query = urllib.parse.urlencode(
         {
-            "payment_intent": intent["id"],
-            "payment_intent_client_secret": intent["client_secret"],
+            intent["object"]: intent["id"],
+            f"{intent['object']}_client_secret": intent["client_secret"],
             "redirect_status": status,
         },
     )
