@@ -5,6 +5,7 @@ told twice is one message. The other functions are topup.flows.send_mails' alone
 it loses it when next_try_at passes, and a failure counts only for the attempt that was claimed.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,8 +47,7 @@ async def put(conn: sql.Connection, *, kind: str, cause: str, recipient: str, de
 
 PUT_MANY = """
     INSERT INTO outbox (id, kind, cause, recipient, details, is_urgent)
-    SELECT * FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(causes)s::text[], %(recipients)s::text[],
-                         %(details)s::jsonb[], %(urgencies)s::boolean[])
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::boolean[])
     ON CONFLICT (kind, cause) DO NOTHING
 """
 
@@ -57,15 +57,8 @@ async def put_many(conn: sql.Connection, messages: Sequence[Message]) -> int:
     if not messages:
         return 0
     ordered = sorted(messages, key=lambda message: (message.kind, message.cause))
-    parameters = {
-        "ids": [ids.new() for _ in ordered],
-        "kinds": [message.kind for message in ordered],
-        "causes": [message.cause for message in ordered],
-        "recipients": [message.recipient for message in ordered],
-        "details": [Jsonb(dict(message.details)) for message in ordered],
-        "urgencies": [message.kind in mails.URGENT for message in ordered],
-    }
-    return await sql.run(conn, PUT_MANY, parameters)
+    rows = [(ids.new(), m.kind, m.cause, m.recipient, json.dumps(m.details), m.kind in mails.URGENT) for m in ordered]
+    return await sql.run(conn, PUT_MANY, sql.columns(rows))
 
 
 PUT_FOR_ADMINS = """

@@ -231,9 +231,8 @@ CHANGE_MANY = """
 
 async def change_many(conn: sql.Connection, changes: Sequence[Change]) -> int:
     """Write the outcomes of hundreds of payments in one statement; the number of rows changed. Lock them first."""
-    rows = [asdict(change) for change in changes]
-    columns = {name: [row[name] for row in rows] for name in Change.__slots__}
-    return await sql.run(conn, CHANGE_MANY, columns) if rows else 0
+    columns = {name: sql.array([getattr(change, name) for change in changes]) for name in Change.__slots__}
+    return await sql.run(conn, CHANGE_MANY, columns) if changes else 0
 
 
 STORE_SESSION = """

