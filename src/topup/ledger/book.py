@@ -1,7 +1,7 @@
 """The locked accounts of one batch with their lots and holds, and the few ways in which they may change.
 
-Pure memory: rules decide on it, journal fills it from rows and writes its record of changes back in bulk. Every move here keeps
-balance = lots' (remaining + held) - debt; no check of permission is made here (rules does that first).
+Pure memory: rules decide on it, journal fills it from rows and writes its record of changes back in bulk. Every move
+here keeps balance = lots' (remaining + held) - debt; no check of permission is made here (rules does that first).
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class Lot:
     created_at: datetime
 
     def burn_order(self) -> BurnOrder:
-        """Which lot is spent first: lower priority, earlier expiry (never last), older, then id. Total, so never arbitrary."""
+        """Which lot is spent first: lower priority, earlier expiry (never last), older, then id: never arbitrary."""
         return (self.priority, self.expires_at or NEVER, self.opened_seq, self.id)
 
     def is_expired(self, now: datetime) -> bool:
@@ -170,19 +170,28 @@ class Book:
         self,
         debit: UUID,
         credit: UUID,
-        account: Account,
+        unit: str,
         credits_moved: int,
         kind: commands.Kind,
-        cause: commands.Cause,
-        actor: str,
-        text: commands.Text = commands.NO_TEXT,
+        why: commands.Moving,
+        *,
         reverses: UUID | None = None,
     ) -> Transfer:
-        """Note a movement in the unit of `account`."""
-        salt = self.new_salt() if text else None
-        digest = None if salt is None else text_digest(salt, text)
+        """Note a movement between two accounts of one unit."""
+        salt = self.new_salt() if why.text else None
         noted = Transfer(
-            self.new_id(), debit, credit, account.unit, credits_moved, kind, cause, actor, text, salt, digest, reverses
+            id=self.new_id(),
+            debit_account=debit,
+            credit_account=credit,
+            unit=unit,
+            credits=credits_moved,
+            kind=kind,
+            cause=why.cause,
+            actor=why.actor,
+            text=why.text,
+            salt=salt,
+            text_digest=None if salt is None else text_digest(salt, why.text),
+            reverses=reverses,
         )
         self.transfers.append(noted)
         return noted
@@ -272,9 +281,10 @@ class Book:
 
 
 def line_hash(previous: bytes, entry: commands.Entry, transfer: Transfer, debt_change: int) -> bytes:
-    """The hash of a line over the one before and over all that the line and its transfer say; the audit recomputes it in SQL.
+    """The hash of a line over the one before and over all that the line and its transfer say.
 
-    The text comes last and its first three words hold no space, so it can be read in one way only.
+    The audit recomputes it in SQL. The words come last and only the last of them may hold a space, so that no two lines
+    read alike.
     """
     fixed = _HASHED.pack(
         entry.seq,

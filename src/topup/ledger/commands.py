@@ -1,7 +1,7 @@
 """What can be asked of the ledger, and how it answers.
 
-Values only: built by flows, decided by rules, written by journal. Amounts are whole credits (or sessions) and positive;
-`cause` makes each movement unique for ever, `actor` says who wanted it ("user:<id>", "application:<id>", "stripe", "topup").
+Values only: built by flows, decided by rules, written by journal. Credits (or sessions) are whole and positive; `cause`
+makes each movement unique for ever, `actor` says who wanted it ("user:<id>", "application:<id>", "stripe", "topup").
 """
 
 from collections.abc import Mapping
@@ -23,6 +23,8 @@ Kind = Literal[
     "TRANSFER",
     "PROMOTION",
 ]
+CreditKind = Literal["PURCHASE", "WELCOME_BONUS", "PROMOTION", "ADJUSTMENT", "REFUND", "DISPUTE"]
+ClawbackKind = Literal["REFUND", "DISPUTE"]
 PURCHASE_PRIORITY = 100
 GRANT_PRIORITY = 50
 
@@ -53,14 +55,14 @@ NO_TEXT = Text()
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Credits come in as one lot: a purchase, a welcome, a promotion, an adjustment upwards. Debt is repaid first.
+    """Credits come in as one lot: a purchase, a welcome, a promotion, an adjustment upwards, a clawback made good.
 
-    The lot ends at `expires_at`, or `valid_days` after it came in, or never.
+    Debt is repaid first. The lot ends at `expires_at`, or `valid_days` after it came in, or never.
     """
 
     account_id: UUID
     credits: int
-    kind: Kind
+    kind: CreditKind
     cause: Cause
     actor: str
     priority: int = PURCHASE_PRIORITY
@@ -95,7 +97,7 @@ class PlaceHold:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """A held amount is used up (None: all that is held); `is_final` gives the rest back to its lots and closes the hold."""
+    """Held credits are used up (None: all that is held); `is_final` gives the rest back and closes the hold."""
 
     account_id: UUID
     hold_id: UUID
@@ -140,12 +142,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Clawback:
-    """Credits of a payment go back because its money did: from its own lots, other paid lots, any lots, then as debt."""
+    """Credits go back because money did: from the payment's own lots, other paid lots, any lots, then as debt."""
 
     account_id: UUID
     credits: int
     payment_id: UUID
-    kind: Kind
+    kind: ClawbackKind
     cause: Cause
     actor: str
     text: Text = NO_TEXT
@@ -158,7 +160,17 @@ class Settle:
     account_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Why the ledger moves credits by itself: an expiry, a debt repaid from what a hold gave back."""
+
+    cause: Cause
+    actor: str = "topup"
+    text: Text = NO_TEXT
+
+
 Command = Credit | Spend | PlaceHold | Capture | Release | Reverse | Move | Clawback | Settle
+Moving = Credit | Spend | Capture | Reverse | Move | Clawback | Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +225,7 @@ class Denied:
         "unknown_entry",
         "not_reversible",
         "already_reversed",
+        "already_expired",
         "amount_out_of_range",
     ]
     available: int = 0

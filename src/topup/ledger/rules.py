@@ -1,7 +1,7 @@
 """Whether a command is done, and what it moves. Pure: no I/O, no clock, nothing asynchronous.
 
-Each rule is a ladder of checks in a fixed order, each refusal with its name, and below the ladder the moves; a refused command has
-changed nothing. `apply` first books what is overdue on the accounts concerned, so every rule sees only credits that live.
+Each rule is a ladder of checks in a fixed order, each refusal with its name, and below the ladder the moves; a refused
+command has changed nothing. `apply` first books what is overdue on the account, so every rule sees only living credits.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,11 +12,11 @@ from uuid import UUID
 from topup.core import system_accounts
 from topup.ledger import commands
 from topup.ledger.book import Account, Book, Hold, HoldPart, Lot, Transfer
-from topup.ledger.commands import Cause, Denied, Done, Outcome
+from topup.ledger.commands import Cause, Denied, Done, Outcome, Upkeep
 
 CREDITS_MAX = 2**53 - 1  # exact in JSON for every client
 REVERSIBLE = ("USAGE", "HOLD_CAPTURE")
-_SOURCES: dict[str, system_accounts.Name] = {
+_SOURCES: dict[commands.CreditKind, system_accounts.Name] = {
     "PURCHASE": "stripe_sales",
     "WELCOME_BONUS": "promotions",
     "PROMOTION": "promotions",
@@ -69,15 +69,13 @@ def settle(book: Book, account: Account) -> None:
 
 
 def _credit(book: Book, account: Account, command: commands.Credit) -> Outcome:
-    if command.credits < 1 or account.balance + command.credits > CREDITS_MAX:
-        return Denied("amount_out_of_range", required=command.credits)
+    if denied := _may_come_in(account, command.credits):
+        return denied
     if command.expires_at is not None and command.expires_at <= book.now:
         return Denied("already_expired")
 
     source = system_accounts.IDS[_SOURCES[command.kind], account.unit]
-    transfer = book.transfer(
-        source, account.id, account, command.credits, command.kind, command.cause, command.actor, command.text
-    )
+    transfer = book.transfer(source, account.id, account.unit, command.credits, command.kind, command)
     lot = book.open_lot(
         account,
         transfer,
@@ -103,9 +101,7 @@ def _spend(book: Book, account: Account, command: commands.Spend) -> Outcome:
         return denied
 
     usage = system_accounts.IDS["usage", account.unit]
-    transfer = book.transfer(
-        account.id, usage, account, command.credits, "USAGE", command.cause, command.actor, command.text
-    )
+    transfer = book.transfer(account.id, usage, account.unit, command.credits, "USAGE", command)
     return Done((book.enter(account, transfer, _take(book, account.lots, command.credits)),))
 
 
@@ -148,9 +144,7 @@ def _capture(book: Book, account: Account, command: commands.Capture) -> Outcome
         return Denied("account_frozen")
 
     usage = system_accounts.IDS["usage", account.unit]
-    transfer = book.transfer(
-        account.id, usage, account, credits_taken, "HOLD_CAPTURE", command.cause, command.actor, command.text
-    )
+    transfer = book.transfer(account.id, usage, account.unit, credits_taken, "HOLD_CAPTURE", command)
     moves: Moves = []
     for part, credits_of_part in _pick(hold.parts, credits_taken, lambda part: part.remaining):
         part.remaining -= credits_of_part
@@ -185,21 +179,15 @@ def _reverse(book: Book, account: Account, command: commands.Reverse) -> Outcome
         return Denied("not_reversible", details={"kind": original.kind})
     if original.is_reversed or command.entry_id in book.reversed_entries:
         return Denied("already_reversed")
+    if denied := _may_come_in(account, original.credits):
+        return denied
 
     book.reversed_entries.add(command.entry_id)
     for lot, _ in original.parts:
         _ensure_listed(account, lot)
     usage = system_accounts.IDS["usage", account.unit]
     transfer = book.transfer(
-        usage,
-        account.id,
-        account,
-        original.credits,
-        "REVERSAL",
-        command.cause,
-        command.actor,
-        command.text,
-        reverses=original.transfer_id,
+        usage, account.id, account.unit, original.credits, "REVERSAL", command, reverses=original.transfer_id
     )
     entry = _come_in(book, account, transfer, list(reversed(original.parts)))
     settle(book, account)
@@ -216,13 +204,11 @@ def _move(book: Book, account: Account, command: commands.Move) -> Outcome:
         return Denied("unit_mismatch")
     if denied := _may_take(account, command.credits):
         return denied
-    if target.balance + command.credits > CREDITS_MAX:
-        return Denied("amount_out_of_range", required=command.credits)
-
     settle(book, target)
-    transfer = book.transfer(
-        account.id, target.id, account, command.credits, "TRANSFER", command.cause, command.actor, command.text
-    )
+    if denied := _may_come_in(target, command.credits):
+        return denied
+
+    transfer = book.transfer(account.id, target.id, account.unit, command.credits, "TRANSFER", command)
     taken = _take(book, account.lots, command.credits)
     debit = book.enter(account, transfer, taken)
     arriving = [(_arriving_lot(book, target, transfer, lot, -change), -change) for lot, change in taken]
@@ -235,9 +221,7 @@ def _clawback(book: Book, account: Account, command: commands.Clawback) -> Outco
         return Denied("amount_out_of_range", required=command.credits)
 
     clawbacks = system_accounts.IDS["clawbacks", account.unit]
-    transfer = book.transfer(
-        account.id, clawbacks, account, command.credits, command.kind, command.cause, command.actor, command.text
-    )
+    transfer = book.transfer(account.id, clawbacks, account.unit, command.credits, command.kind, command)
     nearest_first = sorted(account.lots, key=lambda lot: _distance(lot, command.payment_id))
     taken = _take(book, nearest_first, min(command.credits, sum(lot.remaining for lot in account.lots)))
     shortfall = command.credits + sum(change for _, change in taken)
@@ -251,6 +235,13 @@ def _may_take(account: Account, credits_wanted: int) -> Denied | None:
         return Denied("account_frozen")
     if account.available() < credits_wanted:
         return Denied("insufficient_credits", available=account.available(), required=credits_wanted)
+    return None
+
+
+def _may_come_in(account: Account, credits_offered: int) -> Denied | None:
+    """A balance stays a number that every JSON client reads exactly."""
+    if not 1 <= credits_offered <= CREDITS_MAX or account.balance + credits_offered > CREDITS_MAX:
+        return Denied("amount_out_of_range", required=credits_offered)
     return None
 
 
@@ -297,7 +288,7 @@ def _come_in(book: Book, account: Account, transfer: Transfer, parts: Moves) -> 
 
 
 def _ensure_listed(account: Account, lot: Lot) -> None:
-    """A lot that was empty when the account was loaded is not in its list; it belongs there once it holds credits again."""
+    """A lot that was empty when the account was loaded is not in its list; it belongs there when credits return."""
     if all(listed is not lot for listed in account.lots):
         account.lots.append(lot)
         account.lots.sort(key=Lot.burn_order)
@@ -320,18 +311,18 @@ def _repay_from_lots(book: Book, account: Account, hold: Hold) -> None:
     if not repaid:
         return
     clawbacks = system_accounts.IDS["clawbacks", account.unit]
-    out_cause, in_cause = (Cause("debt_repayment", f"{hold.id}:{way}") for way in ("out", "in"))
-    out = book.transfer(account.id, clawbacks, account, repaid, "ADJUSTMENT", out_cause, "topup")
+    why_out, why_back = (Upkeep(Cause("debt_repayment", f"{hold.id}:{way}")) for way in ("out", "in"))
+    out = book.transfer(account.id, clawbacks, account.unit, repaid, "ADJUSTMENT", why_out)
     book.enter(account, out, _take(book, account.lots, repaid))
-    back = book.transfer(clawbacks, account.id, account, repaid, "ADJUSTMENT", in_cause, "topup")
+    back = book.transfer(clawbacks, account.id, account.unit, repaid, "ADJUSTMENT", why_back)
     book.enter(account, back, [], debt_change=-repaid)
 
 
 def _expire(book: Book, account: Account, lot: Lot) -> None:
-    """Empty a lot whose time is over. It can happen again when credits return to it, so the line's number is in the cause."""
-    cause = Cause("expiry", f"{lot.id}:{account.seq + 1}")
+    """Empty a lot whose time is over. Credits may come back and expire again, hence the line in the cause."""
+    why = Upkeep(Cause("expiry", f"{lot.id}:{account.seq + 1}"))
     expired = system_accounts.IDS["expired", account.unit]
-    transfer = book.transfer(account.id, expired, account, lot.remaining, "EXPIRY", cause, "topup")
+    transfer = book.transfer(account.id, expired, account.unit, lot.remaining, "EXPIRY", why)
     book.enter(account, transfer, _take(book, [lot], lot.remaining))
 
 
