@@ -42,16 +42,15 @@ async def make_due(pool: Pool) -> None:
 
 
 async def rows(pool: Pool, column: str) -> list[Any]:
-    columns = {
-        "details": "SELECT details FROM outbox ORDER BY id",
-        "last_error": "SELECT last_error FROM outbox ORDER BY id",
-        "given_up": "SELECT given_up_at IS NOT NULL FROM outbox ORDER BY id",
-        "sent": "SELECT sent_at IS NOT NULL FROM outbox ORDER BY id",
-        "wait": "SELECT extract(epoch FROM next_try_at - topup_now())::float8 FROM outbox ORDER BY id",
-        "recipient": "SELECT recipient FROM outbox ORDER BY id",
-    }
+    """One figure of each message, in the order they were put."""
+    columns = """
+        SELECT jsonb_build_object(
+            'details', details, 'recipient', recipient, 'last_error', last_error, 'sent', sent_at IS NOT NULL,
+            'given_up', given_up_at IS NOT NULL, 'wait', extract(epoch FROM next_try_at - topup_now())
+        ) FROM outbox ORDER BY id
+    """
     async with pool.connection() as conn:
-        return await sql.values(conn, columns[column])
+        return [row[column] for row in await sql.values(conn, columns)]
 
 
 async def test_a_message_becomes_one_mail(pool: Pool, server: MailServer) -> None:
