@@ -16,7 +16,7 @@ from procrastinate import exceptions as job_errors
 from procrastinate import jobs
 
 from topup.db import heartbeats
-from topup.flows import forget_mails, receive, send_mails
+from topup.flows import forget_mails, receive, send_mails, settle
 from topup.gateway import mail_words
 from topup.runtime.house import House
 
@@ -49,7 +49,10 @@ class Timer:
     verb: Callable[[House], Awaitable[object]]
 
 
-TIMERS = (Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),)
+TIMERS = (
+    Timer("settle overdue", "* * * * *", lambda house: settle.sweep(house.pool)),
+    Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),
+)
 
 
 async def run(house: House, *, stop: asyncio.Event) -> None:
