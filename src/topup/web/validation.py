@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from topup.errors import FieldFault
+from topup.web.api import models
 
 FAULTS_SHOWN_MAX = 50
 _NOT_AN_OBJECT = {"model_attributes_type", "model_type", "dict_type"}
@@ -21,6 +22,12 @@ _SENTENCES: Mapping[str, str] = {
     "bool_type": "This must be true or false.",
     "model_attributes_type": "This must be an object.",
     "json_invalid": "This is not JSON.",
+}
+
+_PATTERNS: Mapping[str, str] = {
+    models.LINE_PATTERN: "This must be one line without control characters.",
+    models.NAME_PATTERN: "This must be one line with at least one visible character.",
+    models.TEXT_PATTERN: "This must not have control characters.",
 }
 
 
@@ -66,6 +73,8 @@ def _pointer(place: tuple[str | int, ...]) -> str:
 
 def _sentence(fault: Mapping[str, Any]) -> str:
     kind = str(fault["type"])
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS.get(fault["ctx"]["pattern"], "This does not have the form that is asked for here.")
     if kind in _SENTENCES:
         return _SENTENCES[kind]
     text = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")

@@ -39,8 +39,8 @@ Email = Annotated[
     AfterValidator(addresses.canonical),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": addresses.LENGTH_MAX}),
 ]
-NewPassword = Annotated[str, Field(min_length=passwords.LENGTH_MIN, max_length=passwords.LENGTH_MAX), models.ONE_LINE]
-Password = Annotated[str, Field(min_length=1, max_length=passwords.LENGTH_MAX), models.ONE_LINE]
+NewPassword = Annotated[models.Line, Field(min_length=passwords.LENGTH_MIN, max_length=passwords.LENGTH_MAX)]
+Password = Annotated[models.Line, Field(min_length=1, max_length=passwords.LENGTH_MAX)]
 Otp = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
 

@@ -1,12 +1,11 @@
 """How JSON bodies look: camelCase, strict types, no unknown field in, no surprise out.
 
-`Body` is for what is sent to us, `Answer` for what we send. Every string of a `Body` has one of the shapes below, which
+`Body` is for what is sent to us, `Answer` for what we send. Every string of a `Body` has one of the types below, which
 refuse NUL, control characters and broken Unicode, so that nothing of the kind reaches a table, a log or a mail
 (faults 62, 65, 68, 82, 84).
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,14 +16,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 from topup import errors
 
@@ -35,38 +30,9 @@ _REFUSED = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _INVISIBLE = r"\s\xad\u115f\u1160\u180e\u200b-\u200f\u2060-\u206f\u3164\ufeff\uffa0"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a string must look like, as a pattern that we check and that the description shows: the same one.
-
-    Stands last in an `Annotated[str, Field(max_length=...), models.ONE_LINE]`.
-    """
-
-    pattern: str
-    sentence: str
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
-        """Check after pydantic's own checks."""
-        pattern = re.compile(self.pattern)
-
-        def check(text: str) -> str:
-            if not pattern.fullmatch(text):
-                raise ValueError(self.sentence)
-            return text
-
-        return core_schema.no_info_after_validator_function(check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Describe it."""
-        return {**handler(schema), "pattern": self.pattern}
-
-
-ONE_LINE = Shape(f"^[^{_REFUSED}]*$", "This must be one line without control characters.")
-VISIBLE_LINE = Shape(
-    f"^[^{_REFUSED}]*[^{_REFUSED}{_INVISIBLE}][^{_REFUSED}]*$",
-    "This must be one line with at least one visible character.",
-)
-SEVERAL_LINES = Shape(r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$", "This must not have control characters.")
+LINE_PATTERN = f"^[^{_REFUSED}]*$"
+NAME_PATTERN = f"^[^{_REFUSED}]*[^{_REFUSED}{_INVISIBLE}][^{_REFUSED}]*$"
+TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
 
 class Body(BaseModel):
@@ -141,10 +107,16 @@ def _clean(value: object) -> object:
 Whole = Annotated[int, Field(strict=True, ge=-WHOLE_MAX, le=WHOLE_MAX)]
 """A whole number that every JSON reader keeps exact."""
 
-Name = Annotated[str, Field(min_length=1, max_length=100), VISIBLE_LINE, AfterValidator(str.strip)]
+Line = Annotated[str, Field(pattern=LINE_PATTERN)]
+"""One line of text; may be empty."""
+
+Text = Annotated[str, Field(pattern=TEXT_PATTERN)]
+"""Text of several lines; may be empty."""
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME_PATTERN), AfterValidator(str.strip)]
 """What a person or a thing is called: trimmed, 1..100 code points, at least one of them visible."""
 
-Secret = Annotated[str, Field(min_length=1, max_length=8192), ONE_LINE]
+Secret = Annotated[str, Field(min_length=1, max_length=8192, pattern=LINE_PATTERN)]
 """A token that is only looked up or compared."""
 
 FreeJson = Annotated[dict[str, Any], AfterValidator(_clean)]

@@ -21,7 +21,7 @@ from topup.web.context import HouseDep
 
 router = APIRouter(prefix="/api/credit-packages", tags=["Packages"])
 
-Description = Annotated[str, Field(max_length=500), models.SEVERAL_LINES]
+Description = Annotated[models.Text, Field(max_length=500)]
 Credits = Annotated[models.Whole, Field(ge=1, le=100_000)]
 Price = Annotated[models.Whole, Field(ge=1, le=10_000_000, description="In minor units, such as pence.")]
 Currency = Annotated[str, Field(pattern="^[a-z]{3}$", description="ISO 4217, lower case.")]
