@@ -1,7 +1,7 @@
-"""Deliveries fulfilled per second over HTTP, against pgbench writing the same rows one transaction each on the same server.
+"""Deliveries fulfilled per second over HTTP, against pgbench writing the same rows one transaction each.
 
-5,000 signed `checkout.session.completed` events of 3 to 4 kB over 32 connections, spread over 1,000 accounts; each is durably
-fulfilled before its 200.
+5,000 signed `checkout.session.completed` events of 3 to 4 kB over 32 connections, spread over 1,000 accounts; each is
+durably fulfilled before its 200.
 """
 
 import json
@@ -19,19 +19,24 @@ from topup.core import ids
 DELIVERIES = 5_000
 ACCOUNTS = 1_000
 CONNECTIONS = 32
-RUNS = 1
+RUNS = 5
+SNAPSHOT = ("CHECKOUT", "PENDING", "Starter Pack", "credit", 100, 1000, "gbp", False)
 
 PGBENCH = r"""
 BEGIN;
 SELECT gen_random_uuid() AS t, gen_random_uuid() AS l, gen_random_uuid() AS e, gen_random_uuid() AS o \gset
 SELECT account_id AS a, id AS p FROM bench_payments WHERE n = (SELECT nextval('bench_next')) \gset
-INSERT INTO stripe_events (id, type, object_id, api_version, is_live, payload, happened_at, outcome, processed_at, attempts)
-  SELECT 'evt_' || :e::text, 'checkout.session.completed', 'cs', '2026-10-28.endive', false, payload, now(), 'credited', now(), 1
+INSERT INTO stripe_events (id, type, object_id, api_version, is_live, payload, happened_at, outcome,
+        processed_at, attempts)
+  SELECT 'evt_' || :e::text, 'checkout.session.completed', 'cs', '2026-10-28.endive', false, payload, now(),
+          'credited', now(), 1
   FROM bench_payload;
 SELECT status FROM payments WHERE id = :p FOR NO KEY UPDATE;
 SELECT seq + 1 AS s, balance + 100 AS b FROM accounts WHERE id = :a FOR NO KEY UPDATE \gset
-INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor, text_digest, recorded_at)
-  VALUES (:t, '00000000-0000-7000-8000-000000000001', :a, 'credit', 100, 'PURCHASE', 'payment', :p::text, 'stripe', '\x00', now());
+INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor,
+        text_digest, recorded_at)
+  VALUES (:t, '00000000-0000-7000-8000-000000000001', :a, 'credit', 100, 'PURCHASE', 'payment', :p::text,
+          'stripe', '\x00', now());
 INSERT INTO transfer_texts (transfer_id, description, salt) VALUES (:t, 'Starter Pack', '\x00');
 INSERT INTO lots (id, account_id, transfer_id, opened_seq, amount, remaining, priority, source, payment_id, created_at)
   VALUES (:l, :a, :t, :s, 100, 100, 100, 'PURCHASE', :p, now());
@@ -39,8 +44,10 @@ INSERT INTO entries (account_id, seq, id, transfer_id, amount, balance_after, ha
   VALUES (:a, :s, :e, :t, 100, :b, '\x00', now());
 INSERT INTO entry_lots (account_id, seq, lot_id, amount) VALUES (:a, :s, :l, 100);
 UPDATE accounts SET balance = balance + 100, seq = seq + 1 WHERE id = :a;
-UPDATE payments SET status = 'COMPLETED', completed_at = now(), paid_minor = 1000, stripe_intent_id = 'pi_' || :p::text WHERE id = :p;
-INSERT INTO outbox (id, kind, cause, recipient, details) VALUES (:o, 'receipt', :p::text, 'someone@example.com', '{"credits": 100}');
+UPDATE payments SET status = 'COMPLETED', completed_at = now(), paid_minor = 1000,
+        stripe_intent_id = 'pi_' || :p::text WHERE id = :p;
+INSERT INTO outbox (id, kind, cause, recipient, details) VALUES (:o, 'receipt', :p::text, 'someone@example.com',
+        '{"credits": 100}');
 COMMIT;
 """
 
@@ -54,7 +61,11 @@ def main() -> None:
             with rig.app(bench) as app:
                 requests = _deliveries(bench, people, DELIVERIES)
                 rig.flood(app.host, app.port, requests[:200], connections=CONNECTIONS)
-                cpu_before, pg_before, commits_before = app.cpu_seconds(), rig.postgres_cpu_seconds(bench), rig.commits(bench)
+                cpu_before, pg_before, commits_before = (
+                    app.cpu_seconds(),
+                    rig.postgres_cpu_seconds(bench),
+                    rig.commits(bench),
+                )
                 flood = rig.flood(app.host, app.port, requests[200:], connections=CONNECTIONS)
                 count = len(flood.latencies)
                 assert flood.statuses == {200: count}, flood.statuses
@@ -85,24 +96,24 @@ def _people(bench: rig.Bench, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
                 [user_id, email],
             )
             connection.execute(
-                "INSERT INTO accounts (id, unit, user_id, email) VALUES (%s, 'credit', %s, %s)", [account_id, user_id, email]
+                "INSERT INTO accounts (id, unit, user_id, email) VALUES (%s, 'credit', %s, %s)",
+                [account_id, user_id, email],
             )
     return people
 
 
-def _payments(connection: psycopg.Connection, people: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int) -> list[uuid.UUID]:
+def _payments(
+    connection: psycopg.Connection, people: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int
+) -> list[uuid.UUID]:
     made = []
     with connection.cursor().copy(
-        "COPY payments (id, user_id, account_id, channel, status, package_name, unit, credits, price_minor, currency, is_live,"
-        " stripe_session_id) FROM STDIN"
+        "COPY payments (id, user_id, account_id, stripe_session_id, channel, status, package_name, unit, credits,"
+        " price_minor, currency, is_live) FROM STDIN"
     ) as copy:
         for number in range(count):
             user_id, account_id = people[number % len(people)]
             payment_id = ids.new()
-            copy.write_row(
-                (payment_id, user_id, account_id, "CHECKOUT", "PENDING", "Starter Pack", "credit", 100, 1000, "gbp", False,
-                 f"cs_test_{payment_id.hex}")
-            )  # fmt: skip
+            copy.write_row((payment_id, user_id, account_id, f"cs_test_{payment_id.hex}", *SNAPSHOT))
             made.append(payment_id)
     connection.execute("ANALYZE payments")
     return made

@@ -1,7 +1,7 @@
-"""What every measure needs: a durable PostgreSQL of its own, the application in its own process, a flood of requests, and pgbench.
+"""What every measure needs: a durable PostgreSQL, the application in its own process, a flood of requests, pgbench.
 
-The flood speaks HTTP/1.1 over plain sockets with one request at a time on each connection, so that the client costs little of the
-two cores that it shares with what it measures.
+The flood speaks HTTP/1.1 over plain sockets with one request at a time on each connection, so that the client costs
+little of the two cores that it shares with what it measures.
 """
 
 import asyncio
@@ -184,9 +184,7 @@ async def _flood(host: str, port: int, requests: Sequence[bytes], connections: i
     queue, tally = iter(requests), {}
     done = [loop.create_future() for _ in range(connections)]
     started = time.perf_counter()
-    opened = [
-        await loop.create_connection(lambda end=end: _Connection(queue, end, tally), host, port) for end in done
-    ]
+    opened = [await loop.create_connection(lambda end=end: _Connection(queue, end, tally), host, port) for end in done]
     await asyncio.gather(*done)
     seconds = time.perf_counter() - started
     latencies = sorted(latency for _, protocol in opened for latency in protocol.latencies)
@@ -219,7 +217,7 @@ def postgres_cpu_seconds(rig: Bench) -> float:
 def commits(rig: Bench) -> int:
     """Commits of the database so far; statistics lag up to a second behind."""
     time.sleep(1.1)
-    return rig.value(f"SELECT xact_commit FROM pg_stat_database WHERE datname = '{DATABASE}'")
+    return rig.value("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
 
 
 def median(values: Sequence[float]) -> float:

@@ -13,6 +13,8 @@ Pool = psycopg_pool.AsyncConnectionPool
 
 @dataclass(frozen=True)
 class Person:
+    """Somebody with an account."""
+
     user_id: UUID
     account_id: UUID
     email: str

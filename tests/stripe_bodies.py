@@ -1,4 +1,4 @@
-"""Event bodies as Stripe sends them, for tests that need one: built from a payment of ours, never copied from elsewhere."""
+"""Event bodies as Stripe sends them, for tests that need one: each built from a payment of ours."""
 
 import json
 import secrets

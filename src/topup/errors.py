@@ -118,7 +118,7 @@ class NotFound(TopupError):
 
 
 class GatewayError(TopupError):
-    """Stripe or the mail server did not do it. `is_outcome_known` is False when the work may have been done all the same."""
+    """Stripe or the mail server did not do it. `is_outcome_known` is False when it may have been done all the same."""
 
     code = "gateway_unavailable"
 

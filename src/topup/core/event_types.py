@@ -1,7 +1,7 @@
-"""Which Stripe events Topup needs to hear of, each with its reason: the one list, for the endpoint's settings and for doctor.
+"""Which Stripe events Topup needs to hear of, each with its reason: for the endpoint's settings and for doctor.
 
-`NEEDED` are acted upon: an endpoint that does not send one of them loses money or time. `LATER` may be sent already and are
-stored as ignored until the part that reads them is there. An endpoint must never subscribe to "*".
+`NEEDED` are acted upon: an endpoint that does not send one of them loses money or time. `LATER` may be sent already and
+are stored as ignored until the part that reads them is there. An endpoint must never subscribe to "*".
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Reads what Stripe says, as JSON, into an event and the fact it tells about a payment. Pure and tolerant.
 
-Keys may be missing, renamed or of another type in an API version of tomorrow (faults 14): then there is no fact, or one without an
-amount, and never an exception. Event bodies are read as they were signed; nothing here asks Stripe.
+Keys may be missing, renamed or of another type in an API version of tomorrow (faults 14): then there is no fact, or
+one without an amount, and never an exception. Event bodies are read as they were signed; nothing here asks Stripe.
 """
 
 from collections.abc import Mapping

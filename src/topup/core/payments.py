@@ -29,7 +29,8 @@ class Told(StrEnum):
 class Fact:
     """One thing Stripe said, by an event or when asked. Only PAID facts carry an amount (minor units).
 
-    `payment_id` is a hint from metadata: it finds a payment, but amount, currency, mode and stored ids must agree (faults 63).
+    `payment_id` is a hint from metadata: it finds a payment, but amount, currency, mode and stored ids must agree
+    (faults 63).
     """
 
     told: Told
@@ -60,7 +61,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The status to write (None: leave everything as it is), whether credits are due now, and why an admin must look."""
+    """The status to write (None: leave all as it is), whether credits are due now, and why an admin must look."""
 
     status: Status | None = None
     is_credit_due: bool = False
@@ -110,7 +111,8 @@ def _paid(position: Position, fact: Fact) -> Decision:
     if reason is None:
         return Decision("COMPLETED", is_credit_due=True)
     if fact.source != position.channel:
-        # The intent of a checkout says what was received, tax and discounts included: only the session can tell what differs.
+        # The intent of a checkout says what was received, tax and discounts included: only the session can tell them
+        # from the price.
         return LEAVE
     return _review(position, reason)
 

@@ -1,6 +1,7 @@
 """The inbox: Stripe's events as rows, by Stripe's id, with what became of each.
 
-Called by topup.flows.receive. A row is written or marked in the transaction of its effect, so a row that says processed is true.
+Called by topup.flows.receive. A row is written or marked in the transaction of its effect, so a row that says
+processed is true.
 """
 
 from collections.abc import Collection, Sequence
@@ -36,15 +37,16 @@ FINISH = """
     INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at, outcome,
                                         processed_at, attempts)
     SELECT *, topup_now(), 1
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::json[], %s::timestamptz[], %s::text[])
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::json[], %s::timestamptz[],
+            %s::text[])
     ON CONFLICT (id) DO UPDATE
-    SET processed_at = excluded.processed_at, outcome = excluded.outcome, attempts = known.attempts + 1, next_try_at = NULL
-    WHERE known.processed_at IS NULL
+    SET processed_at = excluded.processed_at, outcome = excluded.outcome, attempts = known.attempts + 1, next_try_at =
+    NULL WHERE known.processed_at IS NULL
 """
 
 
 async def finish(conn: sql.Connection, events: Sequence[Finished]) -> None:
-    """Store events as processed, or mark those that were stored unprocessed. Sorted, so that two batches do not deadlock."""
+    """Store events as processed, or mark those stored unprocessed. Sorted, so that two batches do not deadlock."""
     rows = [
         (e.id, e.type, e.object_id, e.api_version, e.is_live, e.payload, e.happened_at, e.outcome)
         for e in sorted(events, key=lambda event: event.id)
@@ -53,7 +55,8 @@ async def finish(conn: sql.Connection, events: Sequence[Finished]) -> None:
 
 
 FAIL = """
-    INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at, attempts, next_try_at,
+    INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at,
+            attempts, next_try_at,
                                         last_error)
     VALUES (%(id)s, %(type)s, %(object_id)s, %(api_version)s, %(is_live)s, %(payload)s, %(happened_at)s, 1,
             topup_now() + interval '10 seconds', %(error)s)

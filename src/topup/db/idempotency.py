@@ -1,6 +1,7 @@
 """Answers to keyed requests, as rows: the first one is kept for ever, a repeat reads it.
 
-Read and written in the transaction of the effect, after the locks that the effect takes, so that two twins see each other.
+Read and written in the transaction of the effect, after the locks that the effect takes, so that two twins see each
+other.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ class Kept:
 
 FIND = """
     SELECT i.principal, i.route, i.key, i.fingerprint, i.status, i.answer::text AS answer
-    FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (principal, route, key) JOIN idempotency i USING (principal, route, key)
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (principal, route,
+            key) JOIN idempotency i USING (principal, route, key)
 """
 
 

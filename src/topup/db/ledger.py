@@ -1,7 +1,8 @@
 """The ledger's tables: what the journal locks, loads and writes in bulk.
 
 Called by topup.ledger.journal alone; statements for reading a statement or a balance lie in db/statements.py.
-Writing functions take rows as tuples in the order of their columns and send them as arrays, so a batch costs one statement each.
+Writing functions take rows as tuples in the order of their columns and send them as arrays, so a batch costs one
+statement each.
 """
 
 from collections.abc import Sequence
@@ -44,6 +45,17 @@ async def lock(conn: sql.Connection, account_ids: list[UUID]) -> list[AccountRow
     return await sql.rows(conn, AccountRow, LOCK, [account_ids])
 
 
+LOOK = """
+    SELECT id, unit, balance, held, debt, seq, head_hash, frozen_at IS NOT NULL AS is_frozen
+    FROM accounts WHERE id = ANY(%s) AND system_name IS NULL
+"""
+
+
+async def look(conn: sql.Connection, account_ids: list[UUID]) -> list[AccountRow]:
+    """Customer accounts without a lock: enough to say what would happen, never to do it."""
+    return await sql.rows(conn, AccountRow, LOOK, [account_ids])
+
+
 NOW = "SELECT topup_now()"
 
 
@@ -71,7 +83,8 @@ class LotRow:
 
 
 LIVING_LOTS = """
-    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at
+    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
+            payment_id, created_at
     FROM lots WHERE account_id = ANY(%s) AND (remaining > 0 OR held > 0)
 """
 
@@ -79,13 +92,15 @@ LIVING_LOTS = """
 async def living_lots(conn: sql.Connection, account_ids: list[UUID]) -> list[LotRow]:
     """Lots with anything in them.
 
-    A statement of its own, after the locking one: joined into that, it would see the lots as they were before the wait for the lock.
+    A statement of its own, after the locking one: joined into that, it would see the lots as they were before the wait
+    for the lock.
     """
     return await sql.rows(conn, LotRow, LIVING_LOTS, [account_ids])
 
 
 LOTS = """
-    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at
+    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
+            payment_id, created_at
     FROM lots WHERE id = ANY(%s)
 """
 
@@ -117,7 +132,8 @@ class HoldRow:
 
 
 HOLDS = """
-    SELECT h.id, h.account_id, h.kind, h.amount AS credits, h.captured, h.status, h.expires_at, h.description, h.payment_id,
+    SELECT h.id, h.account_id, h.kind, h.amount AS credits, h.captured, h.status, h.expires_at, h.description,
+            h.payment_id,
            h.actor, h.created_at, h.closed_at, p.lot_id, p.amount AS part_amount, p.remaining AS part_remaining
     FROM holds h JOIN hold_lots p ON p.hold_id = h.id JOIN lots l ON l.id = p.lot_id
     WHERE h.id = ANY(%(hold_ids)s)
@@ -163,9 +179,11 @@ async def originals(conn: sql.Connection, entry_ids: list[UUID]) -> list[Origina
 
 
 INSERT_TRANSFERS = """
-    INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor, text_digest,
+    INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor,
+            text_digest,
                            reverses, recorded_at)
-    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+            %s::text[],
                          %s::text[], %s::bytea[], %s::uuid[], %s::timestamptz[])
 """
 
@@ -195,7 +213,7 @@ INSERT_LOTS = """
 
 
 async def insert_lots(conn: sql.Connection, rows: Rows) -> None:
-    """(id, account, transfer, opened seq, amount, remaining, held, priority, expires at, source, payment, created at)."""
+    """(id, account, transfer, opened seq, amount, remaining, held, priority, expires at, source, payment, created)."""
     await sql.run(conn, INSERT_LOTS, sql.columns(rows))
 
 
@@ -247,8 +265,8 @@ async def insert_entry_lots(conn: sql.Connection, rows: Rows) -> None:
 
 
 INSERT_HOLDS = """
-    INSERT INTO holds (id, account_id, kind, amount, captured, status, expires_at, description, payment_id, actor, created_at,
-                       closed_at)
+    INSERT INTO holds (id, account_id, kind, amount, captured, status, expires_at, description, payment_id, actor,
+                       created_at, closed_at)
     SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[],
                          %s::text[], %s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[])
 """

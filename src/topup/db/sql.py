@@ -29,7 +29,7 @@ async def row(conn: Connection, kind: type[T], text: LiteralString, parameters: 
         return await cursor.fetchone()
 
 
-async def value(conn: Connection, text: LiteralString, parameters: Parameters = ()) -> Any:
+async def value(conn: Connection, text: LiteralString, parameters: Parameters = ()) -> Any:  # noqa: ANN401 - the statement decides
     """The first column of the first row, or None."""
     async with conn.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(text, parameters)
@@ -65,7 +65,7 @@ def array(values: Sequence[Any]) -> str:
     return "{" + ",".join(["NULL" if value is None else element(value) for value in values]) + "}"
 
 
-def _quoted(value: Any) -> str:
+def _quoted(value: object) -> str:
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

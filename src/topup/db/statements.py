@@ -1,7 +1,7 @@
 """Reading the ledger: balances, statement pages, lots, and what stands behind one line.
 
-For pages and API; nothing here locks or writes. Figures are those of the moment by the database's clock: what is overdue but not yet
-booked is already left out of `available`.
+For pages and API; nothing here locks or writes. Figures are those of the moment by the database's clock: what is
+overdue but not yet booked is already left out of `available`.
 """
 
 from dataclasses import dataclass
@@ -27,18 +27,24 @@ class Balance:
 
 
 # Lots that are overdue, and holds that ended, are counted as the next command on the account will book them.
-BALANCE = """
+BALANCES = """
     SELECT a.id AS account_id, a.unit, a.external_id, a.balance, a.held, a.debt, a.frozen_at IS NOT NULL AS is_frozen,
            CASE WHEN a.debt > 0 THEN 0 ELSE a.balance - a.held - coalesce((
                SELECT sum(l.remaining) FROM lots l
-               WHERE l.account_id = a.id AND l.remaining > 0 AND l.expires_at <= topup_now()), 0) END::bigint AS available
-    FROM accounts a WHERE a.id = %s AND a.system_name IS NULL
+               WHERE l.account_id = a.id AND l.remaining > 0 AND l.expires_at <= topup_now()),
+                       0) END::bigint AS available
+    FROM accounts a WHERE a.id = ANY(%s) AND a.system_name IS NULL ORDER BY a.id DESC
 """
+
+
+async def balances(conn: sql.Connection, account_ids: list[UUID]) -> list[Balance]:
+    """The figures of some accounts, newest first."""
+    return await sql.rows(conn, Balance, BALANCES, [account_ids])
 
 
 async def balance(conn: sql.Connection, account_id: UUID) -> Balance | None:
     """The figures of one account."""
-    return await sql.row(conn, Balance, BALANCE, [account_id])
+    return await sql.row(conn, Balance, BALANCES, [[account_id]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +115,20 @@ async def line(conn: sql.Connection, entry_id: UUID) -> Line | None:
     return await sql.row(conn, Line, LINE, [entry_id])
 
 
+ACCOUNT_OF = "SELECT account_id FROM entries WHERE id = %s"
+
+
+async def account_of(conn: sql.Connection, entry_id: UUID) -> UUID | None:
+    """Whose statement a line is on."""
+    return await sql.value(conn, ACCOUNT_OF, [entry_id])
+
+
 @dataclass(frozen=True, slots=True)
 class LotView:
-    """A lot as its owner sees it."""
+    """A lot as its owner sees it. `opened_seq` is the entry that brought it."""
 
     id: UUID
+    opened_seq: int
     amount: int
     remaining: int
     held: int
@@ -125,7 +140,7 @@ class LotView:
 
 
 LIVING_LOTS = """
-    SELECT id, amount, remaining, held, priority, expires_at, source, payment_id, created_at FROM lots
+    SELECT id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at FROM lots
     WHERE account_id = %s AND (remaining > 0 OR held > 0)
     ORDER BY priority, expires_at NULLS LAST, opened_seq, id
 """
@@ -134,6 +149,23 @@ LIVING_LOTS = """
 async def living_lots(conn: sql.Connection, account_id: UUID) -> list[LotView]:
     """The lots with anything in them, in the order in which they will be spent."""
     return await sql.rows(conn, LotView, LIVING_LOTS, [account_id])
+
+
+LIVING_LOTS_BY_AGE = """
+    SELECT id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at FROM lots
+    WHERE account_id = %(account_id)s AND (remaining > 0 OR held > 0)
+      AND (%(before_seq)s::bigint IS NULL OR (opened_seq, id) < (%(before_seq)s, %(before_id)s::uuid))
+    ORDER BY opened_seq DESC, id DESC LIMIT %(limit)s
+"""
+
+
+async def living_lots_by_age(
+    conn: sql.Connection, account_id: UUID, *, before: tuple[int, UUID] | None, limit: int
+) -> list[LotView]:
+    """The lots with anything in them, newest first."""
+    before_seq, before_id = before or (None, None)
+    parameters = {"account_id": account_id, "before_seq": before_seq, "before_id": before_id, "limit": limit}
+    return await sql.rows(conn, LotView, LIVING_LOTS_BY_AGE, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +183,8 @@ class LotMove:
 
 
 MOVES = """
-    SELECT m.seq, m.lot_id, m.amount AS change, l.source, l.expires_at, l.payment_id, p.package_name, l.created_at AS opened_at
+    SELECT m.seq, m.lot_id, m.amount AS change, l.source, l.expires_at, l.payment_id, p.package_name,
+            l.created_at AS opened_at
     FROM entry_lots m JOIN lots l ON l.id = m.lot_id LEFT JOIN payments p ON p.id = l.payment_id
     WHERE m.account_id = %s AND m.seq = ANY(%s)
     ORDER BY m.seq DESC, l.priority, l.expires_at NULLS LAST, l.opened_seq, l.id

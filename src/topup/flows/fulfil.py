@@ -1,8 +1,9 @@
 """Credits what was paid, once per payment: the one way from a fact about money to credits.
 
 For the webhook, the return page, the reconciler and the admin alike. Payments are locked, each fact is decided on the
-present state, and lot, transfer, entry, balance, payment status and mail are written in the caller's transaction. A payment
-that stands COMPLETED is never credited again, whatever arrives (faults 1-5); quantities come from the snapshot.
+present state, and lot, transfer, entry, balance, payment status and mail are written in the caller's transaction. A
+payment that stands COMPLETED is never credited again, whatever arrives (faults 1-5); quantities come from the
+snapshot.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from datetime import datetime
 from uuid import UUID
 
 from topup import errors
-from topup.core import mails, payments as states
+from topup.core import mails
+from topup.core import payments as states
 from topup.core.payments import Fact
 from topup.db import contacts, outbox, payments, sql
 from topup.ledger import commands, journal
@@ -19,7 +21,7 @@ from topup.ledger import commands, journal
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a fact did: "credited", "changed", "review", "unchanged", or "unknown_payment" when it is about none of ours."""
+    """What a fact did: "credited", "changed", "review", "unchanged", or "unknown_payment" when it is not ours."""
 
     word: str
     payment_id: UUID | None = None

@@ -1,8 +1,8 @@
 """Receives Stripe's deliveries: stores each event with its effect in one transaction, many deliveries at once.
 
-Works from the signed body alone and asks Stripe nothing. Returning means durably stored: an effect that raises is rolled back,
-the event is kept with its error and tried again by the worker; only when nothing can be stored does this raise, and the
-delivery is answered 503 so that Stripe sends it again.
+Works from the signed body alone and asks Stripe nothing. Returning means durably stored: an effect that raises is
+rolled back, the event is kept with its error and tried again by the worker; only when nothing can be stored does this
+raise, and the delivery is answered 503 so that Stripe sends it again.
 """
 
 import json
@@ -39,9 +39,9 @@ def read(payload: str) -> Delivery | None:
 async def receive(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -> list[str]:
     """Store and apply a batch; for each delivery what became of it, in the same order.
 
-    The words: "credited", "changed", "review", "unchanged", "unknown_payment", "noted" (no fact about a payment), "ignored" (another
-    mode or account), "duplicate" (processed before), "failed" (stored with its error). A batch that fails raises when it has
-    several members, so that the caller can halve it until the culprit stands alone.
+    The words: "credited", "changed", "review", "unchanged", "unknown_payment", "noted" (no fact about a payment),
+    "ignored" (another mode or account), "duplicate" (processed before), "failed" (stored with its error). A batch that
+    fails raises when it has several members, so that the caller can halve it until the culprit stands alone.
     """
     try:
         return await _apply(pool, deliveries, is_live=is_live)

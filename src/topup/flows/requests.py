@@ -1,8 +1,9 @@
-"""Keyed requests to the ledger (spend, hold, capture, release, reversal, grant, transfer): many at once, each answered once.
+"""Keyed requests to the ledger (spend, hold, capture, reversal, grant ...): many at once, each answered once.
 
-In one transaction: lock the accounts, look the keys up, decide what is new, write effects and answers. A repeat gets the first
-answer, also a refusal; the same key for another request is refused and writes nothing (faults 51, 52, 54). Running a batch again is
-harmless, since its keys are looked up first: that is how a lost reply to COMMIT is resolved (faults 20).
+In one transaction: lock the accounts, look the keys up, decide what is new, write effects and answers. A repeat gets
+the first answer, also a refusal; the same key for another request is refused and writes nothing (faults 51, 52, 54).
+Running a batch again is harmless, since its keys are looked up first: that is how a lost reply to COMMIT is resolved
+(faults 20).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from topup.db import idempotency
 from topup.ledger import commands, journal, rules
 
 Pool = psycopg_pool.AsyncConnectionPool
+DONE_CLASS = 2
 REMEMBERED_REFUSALS = (402, 409)
 
 
@@ -65,15 +67,13 @@ async def post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReus
 
 
 def is_remembered(status: int) -> bool:
-    """Done and refused for want of credit or for the state of things are remembered; everything else may be tried again."""
-    return 200 <= status < 300 or status in REMEMBERED_REFUSALS
+    """What was done, or refused for want of credit or for the state of things, is remembered; the rest is not."""
+    return status // 100 == DONE_CLASS or status in REMEMBERED_REFUSALS
 
 
 def is_twin_race(fault: BaseException) -> bool:
     """Whether a batch failed because a twin in another process was quicker with one of its keys."""
-    return (
-        isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name == "one_answer_per_key"
-    )
+    return isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name == "one_answer_per_key"
 
 
 def _repeat(request: Request, kept: dict[idempotency.Key, idempotency.Kept]) -> Answer | KeyReused | None:

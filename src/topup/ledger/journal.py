@@ -1,7 +1,8 @@
-"""Posts commands: locks the accounts, loads what the rules need, applies them one after the other, writes the results in bulk.
+"""Posts commands: locks the accounts, loads what the rules need, applies them in turn, writes the results in bulk.
 
-One command and five hundred take the same path and the same dozen statements at most. Runs inside the caller's transaction and never
-commits; the caller must have locked payments before (order of locks: events and keys, payments, accounts, lots).
+One command and five hundred take the same path and the same dozen statements at most. Runs inside the caller's
+transaction and never commits; the caller must have locked payments before (order of locks: events and keys, payments,
+accounts, lots).
 """
 
 import itertools
@@ -27,12 +28,21 @@ async def post(conn: sql.Connection, asked: Sequence[commands.Command]) -> list[
     return outcomes
 
 
-async def load(conn: sql.Connection, asked: Sequence[commands.Command]) -> book.Book:
+async def try_out(conn: sql.Connection, command: commands.Command) -> tuple[commands.Outcome, book.Book]:
+    """Decide one command and write nothing; the outcome, and the state with what would have been written.
+
+    Nothing is locked: run it in a transaction that sees one moment (repeatable read).
+    """
+    working = await load(conn, [command], is_locking=False)
+    return rules.apply(working, command), working
+
+
+async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_locking: bool = True) -> book.Book:
     """Lock the accounts of these commands and load what the rules may need. Nothing is decided yet."""
     account_ids = sorted({account_id for command in asked for account_id in _accounts_of(command)})
-    locked = await ledger.lock(conn, account_ids)
+    found = await (ledger.lock if is_locking else ledger.look)(conn, account_ids)
     working = book.Book(await ledger.now(conn), ids.new, _new_salt)
-    working.accounts = {row.id: _account(row) for row in locked}
+    working.accounts = {row.id: _account(row) for row in found}
     for row in await ledger.living_lots(conn, account_ids):
         lot = working.lots[row.id] = _lot(row)
         working.accounts[row.account_id].lots.append(lot)

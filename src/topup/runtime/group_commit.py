@@ -1,8 +1,9 @@
 """Lets callers who arrive while a batch is being written share the next one. Knows nothing of what is written.
 
-First come, first served; bounded in length; one caller's cancellation neither stops nor repeats its work. A batch that raises is
-run again in halves until the culprit stands alone, so one poisoned member never takes others with it; a batch that met a passing
-fault (deadlock, lost connection) is run again as it was, which needs the work to be idempotent: looking its keys up first.
+First come, first served; bounded in length; one caller's cancellation neither stops nor repeats its work. A batch that
+raises is run again in halves until the culprit stands alone, so one poisoned member never takes others with it; a
+batch that met a passing fault (deadlock, lost connection) is run again as it was, which needs the work to be
+idempotent: looking its keys up first.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ class GroupCommit(Generic[Item, Answer]):
         queue_max: int = 10_000,
         patience_seconds: float = 4.0,
         writers: int = 1,
-        note_batch: Callable[[int], None] = lambda size: None,
+        note_batch: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._write = write
         self._is_passing = is_passing

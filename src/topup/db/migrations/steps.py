@@ -1,12 +1,15 @@
 """What a revision does: run SQL as it stands.
 
 The driver is used directly, since procrastinate's and our own SQL hold `%` and several statements in one file.
-A lock that is not had within two seconds ends the migration, so that it never queues all traffic behind a long read (faults 91).
+A lock that is not had within two seconds ends the migration, so that it never queues all traffic behind a long read
+(faults 91).
 """
 
 from importlib import resources
 
 from alembic import op
+
+from topup import errors
 
 
 def run(file_name: str) -> None:
@@ -17,6 +20,7 @@ def run(file_name: str) -> None:
 def execute(statements: str) -> None:
     """Run several statements in the migration's transaction."""
     driver = op.get_bind().connection.driver_connection
-    assert driver is not None
+    if driver is None:
+        raise errors.Broken("A migration runs without a connection.")
     driver.execute("SET LOCAL lock_timeout = '2s'")
     driver.execute(statements)
