@@ -13,6 +13,7 @@ import httpx2
 import psycopg
 import pytest
 
+from tests.web import machines
 from topup.flows import create_admin
 from topup.runtime import house as houses
 from topup.settings import Settings
@@ -87,6 +88,14 @@ async def admin(house: houses.House, transport: httpx2.ASGITransport) -> AsyncIt
         yield signed_in(
             client, await client.post("/api/auth/login", json={"email": "admin@example.com", "password": PASSWORD})
         )
+
+
+@pytest.fixture
+async def machine(house: houses.House, transport: httpx2.ASGITransport) -> AsyncIterator[machines.Machine]:
+    """A host application that may read, spend and grant."""
+    machine = machines.with_key(transport, ORIGIN, await machines.key_text(house))
+    async with machine.client:
+        yield machine
 
 
 async def sign_up(client: httpx2.AsyncClient, database_url: str, **fields: str) -> Visitor:

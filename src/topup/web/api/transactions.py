@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from topup.db.statements import Line
+from topup.ledger import commands
 from topup.web.api import models
 
 
@@ -40,15 +41,34 @@ class TransactionList(models.Answer):
 
 def of_line(line: Line) -> TransactionAnswer:
     """A stored line as it is answered."""
-    payment_id = line.cause_id if line.cause_type == "payment" else None
     return TransactionAnswer(
         id=str(line.id),
         transaction_type="CREDIT" if line.credits_signed > 0 else "DEBIT",
         amount=abs(line.credits_signed),
         balance_after=line.balance_after,
         source_type=line.kind,
-        source_id=line.source_id or payment_id,
+        source_id=line.source_id or _source_of(line.cause_type, line.cause_id),
         description=line.description,
         metadata=line.metadata,
         created_at=line.recorded_at,
     )
+
+
+def of_entry(entry: commands.Entry) -> TransactionAnswer:
+    """A line that was written just now, as it will be answered ever after."""
+    return TransactionAnswer(
+        id=str(entry.id),
+        transaction_type="CREDIT" if entry.credits_signed > 0 else "DEBIT",
+        amount=abs(entry.credits_signed),
+        balance_after=entry.balance_after,
+        source_type=entry.kind,
+        source_id=entry.text.source_id or _source_of(entry.cause.type, entry.cause.id),
+        description=entry.text.description,
+        metadata=dict(entry.text.metadata) if entry.text.metadata else None,
+        created_at=entry.recorded_at,
+    )
+
+
+def _source_of(cause_type: str, cause_id: str) -> str | None:
+    """Where no source was named: a purchase comes from its payment."""
+    return cause_id if cause_type == "payment" else None
