@@ -1,4 +1,4 @@
-"""What every test may ask for: a database of its own, and a browser.
+"""What every test may ask for: a database of its own, an offline Stripe, and a browser.
 
 One PostgreSQL serves the whole run: the embedded one, or the one that TOPUP_TEST_DATABASE_URL names. The schema is made
 once, in a template; each test gets a copy of it and the copy is dropped afterwards. Async tests need no mark.
@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests import stripe_boxes
 from topup.db import migrate
 from topup.runtime import embedded
 
@@ -88,6 +89,20 @@ def empty_database_url(maintenance: psycopg.Connection, server_url: str) -> Iter
     name = _create(maintenance, "template0")
     yield _address(server_url, name)
     _drop(maintenance, name)
+
+
+@pytest.fixture(scope="session")
+def shared_stripe_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stripe_boxes.StripeBox]:
+    with stripe_boxes.running(tmp_path_factory.mktemp("stripe") / "stripe.sqlite") as box:
+        yield box
+
+
+@pytest.fixture
+def stripe_box(shared_stripe_box: stripe_boxes.StripeBox) -> stripe_boxes.StripeBox:
+    """An offline Stripe without any data, and sound."""
+    shared_stripe_box.end_outage()
+    shared_stripe_box.control("wipe")
+    return shared_stripe_box
 
 
 @pytest.fixture(scope="session")

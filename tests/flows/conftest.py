@@ -1,6 +1,6 @@
-"""A pool on the test's own database, the cast, and an offline Stripe with our gateway to it."""
+"""A pool on the test's own database, the cast, and our gateway to an offline Stripe."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -31,20 +31,6 @@ async def alice(pool: people.Pool) -> people.Person:
 @pytest.fixture
 async def bob(pool: people.Pool) -> people.Person:
     return await people.person(pool, "Bob")
-
-
-@pytest.fixture(scope="session")
-def shared_stripe_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stripe_boxes.StripeBox]:
-    with stripe_boxes.running(tmp_path_factory.mktemp("stripe") / "stripe.sqlite") as box:
-        yield box
-
-
-@pytest.fixture
-def stripe_box(shared_stripe_box: stripe_boxes.StripeBox) -> stripe_boxes.StripeBox:
-    """An offline Stripe without any data, and sound."""
-    shared_stripe_box.end_outage()
-    shared_stripe_box.control("wipe")
-    return shared_stripe_box
 
 
 @pytest.fixture
