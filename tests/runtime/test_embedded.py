@@ -145,6 +145,20 @@ def test_deleted_folder_starts_fresh_and_leaves_nothing_behind(new_folder: Path)
         assert server.home.path == fresh.home.path or not server.home.path.exists()
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="only root keeps data away from the folder")
+def test_place_whose_folder_is_long_gone_is_cleared_away(new_folder: Path, tmp_path: Path) -> None:
+    gone, lately = tmp_path / "gone", tmp_path / "lately"
+    homes = []
+    for folder in (gone, lately):
+        with embedded.running(folder, settings=servers.QUICK) as server:
+            homes.append(server.home)
+        shutil.rmtree(folder)
+    os.utime(homes[0].log, (0, 0))
+    with embedded.running(new_folder, settings=servers.QUICK):
+        assert [home.path.exists() for home in homes] == [False, True]
+    shutil.rmtree(homes[1].path)
+
+
 def test_folder_deleted_under_a_running_server_still_stops(new_folder: Path) -> None:
     server = embedded.start(new_folder, settings=servers.QUICK)
     process = servers.process(server)

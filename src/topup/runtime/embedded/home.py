@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,7 @@ UNPRIVILEGED_USERS = ("nobody", "daemon")
 # /var/tmp outlives a reboot; /var/lib is for machines that forbid running programs from temporary folders.
 PLACE_PARENTS = ("/var/tmp", tempfile.gettempdir(), "/var/lib")  # noqa: S108 - made by mkdtemp, never guessable
 PLACE_PREFIX = "topup-postgres-"
+ABANDONED_AFTER_SECONDS = 7 * 24 * 3600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +71,28 @@ def find(folder: Path) -> Home:
 
 
 def forgotten(folder: Path) -> Iterator[Home]:
-    """Places made for this folder by root that it no longer names, because somebody deleted it to start fresh."""
+    """Places that root made and no folder names any more.
+
+    That is this folder's from before somebody deleted it to start fresh, and any whose folder has been gone for so
+    long that its disk is not just unplugged today.
+    """
     if os.geteuid() != 0:
         return
     named = _named_place(folder)
     user = unprivileged()
     for parent in PLACE_PARENTS:
         for place in sorted(Path(parent).glob(f"{PLACE_PREFIX}*")):
-            if place != named and _made_for(place) == folder.resolve():
+            made_for = _made_for(place)
+            if place != named and made_for is not None and (made_for == folder.resolve() or _is_abandoned(place)):
                 yield Home(place, place / "absent", user.pw_uid, user.pw_gid)
+
+
+def _is_abandoned(place: Path) -> bool:
+    """Whether the folder is gone and the server has not written a line for long."""
+    made_for, log = _made_for(place), place / "postgres.log"
+    if made_for is None or made_for.exists() or not log.exists():
+        return False
+    return time.time() - log.stat().st_mtime > ABANDONED_AFTER_SECONDS
 
 
 def _for_root(folder: Path) -> Home:
