@@ -12,6 +12,7 @@ from stripe_sandbox import control, settlements
 from stripe_sandbox.door import Door
 from stripe_sandbox.nouns import (
     accounts,
+    cash_balances,
     charges,
     checkout_sessions,
     customer_sessions,
@@ -19,12 +20,16 @@ from stripe_sandbox.nouns import (
     disputes,
     events,
     fraud_warnings,
+    invoice_items,
+    invoice_payments,
+    invoices,
     mandates,
     payment_intents,
     payment_methods,
     prices,
     refunds,
     setup_intents,
+    tax_rates,
     webhook_endpoints,
 )
 from stripe_sandbox.pages import checkout, overview, rendering, secure
@@ -34,6 +39,7 @@ from stripe_sandbox.settings import Settings
 
 NOUNS: Final = (
     accounts,
+    cash_balances,
     charges,
     checkout_sessions,
     customer_sessions,
@@ -41,16 +47,22 @@ NOUNS: Final = (
     disputes,
     events,
     fraud_warnings,
+    invoice_items,
+    invoice_payments,
+    invoices,
     mandates,
     payment_intents,
     payment_methods,
     prices,
     refunds,
     setup_intents,
+    tax_rates,
     webhook_endpoints,
 )
 INCLUDES: Final[dict[tuple[str, str], Include]] = {
     ("charge", "refunds"): refunds.include,
+    ("invoice", "payments"): invoices.include_payments,
+    ("invoice", "confirmation_secret"): invoices.include_secret,
     ("checkout.session", "line_items"): checkout_sessions.include_items,
 }
 

@@ -45,6 +45,8 @@ def confirm(work: Work, intent: Body, method: Body, terms: Terms) -> Body:
     intent = work.change(intent, {"payment_method": method["id"], "last_payment_error": None, "next_action": None})
     if method["type"] == "card":
         return _confirm_card(work, intent, method, terms)
+    if method["type"] == "customer_balance":
+        return _transfer(work, intent, method)
     return _debit(work, intent, method)
 
 
@@ -118,6 +120,10 @@ def _ask(work: Work, intent: Body, terms: Terms) -> Body:
 def _succeed(work: Work, intent: Body, method: Body, card: cards.Card, *, is_authenticated: bool) -> Body:
     details = charges.card_details(intent, method, AUTHENTICATED if is_authenticated else None)
     charge = work.add(charges.new(work, intent, method, charges.outcome(card.risk), details))
+    return _paid(work, intent, method, charge)
+
+
+def _paid(work: Work, intent: Body, method: Body, charge: Body) -> Body:
     work.change(charge, charges.pay(work, charge), "charge.succeeded")
     _follow(work, charge["id"], method)
     _save(work, intent, method)
@@ -179,6 +185,12 @@ def refusal_of(intent: Body) -> errors.Refusal:
     """Return the card error of an intent's last attempt."""
     error = {**intent["last_payment_error"], "type": "card_error", "payment_intent": intent}
     return errors.Refusal(402, error, keeps=True)
+
+
+def _transfer(work: Work, intent: Body, method: Body) -> Body:
+    """Take money that has already arrived by bank transfer."""
+    charge = work.add(charges.new(work, intent, method, charges.outcome(), {}))
+    return _paid(work, intent, method, charge)
 
 
 def _debit(work: Work, intent: Body, method: Body) -> Body:

@@ -95,9 +95,12 @@ class Courier:
 
     async def stop_flights(self) -> None:
         """Let go of all deliveries in flight, before the data is wiped."""
-        for task in list(self.flying.values()):
+        flights = list(self.flying.values())
+        for task in flights:
             task.cancel()
-        await asyncio.gather(*self.flying.values(), return_exceptions=True)
+        await asyncio.gather(*flights, return_exceptions=True)
+        # A task cancelled before its first step never runs its own clearing up.
+        self.flying.clear()
 
     def _start_due(self, client: httpx2.AsyncClient) -> None:
         for delivery in self.store.rows(DUE, (self.clock.now(),)):

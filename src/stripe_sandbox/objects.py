@@ -40,6 +40,7 @@ PAGE_FILTERS: Final = """
   AND (:status IS NULL OR status = :status)
   AND (:email IS NULL OR email = :email)
   AND (:source IS NULL OR source = :source)
+  AND (:collection_method IS NULL OR body ->> '$.collection_method' = :collection_method)
   AND (:kind IS NULL OR kind GLOB :kind)
   AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
   AND (:gt IS NULL OR created > :gt) AND (:gte IS NULL OR created >= :gte)
@@ -52,8 +53,8 @@ PAGE_OLDER: Final = " AND (:after IS NULL OR seq < :after) ORDER BY seq DESC LIM
 PAGE_NEWER: Final = " AND seq > :before ORDER BY seq ASC LIMIT :rows"
 
 FILTERS: Final = (
-    *("customer", "payment_intent", "charge", "invoice", "status", "email", "source", "kind", "kinds"),
-    *("gt", "gte", "lt", "lte", "oldest", "delivered"),
+    *("customer", "payment_intent", "charge", "invoice", "status", "email", "source", "collection_method"),
+    *("kind", "kinds", "gt", "gte", "lt", "lte", "oldest", "delivered"),
 )
 
 

@@ -29,7 +29,7 @@ class Call:
 
 
 Handler: TypeAlias = Callable[[Call], Body]
-Include: TypeAlias = Callable[[Work, Body], Body]
+Include: TypeAlias = Callable[[Work, Body], Body | None]
 """Makes the list that expansion puts into an object."""
 
 

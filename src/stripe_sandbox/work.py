@@ -87,11 +87,11 @@ class Work:
         """Return what the sandbox knows of an object beside its body."""
         return objects.hidden(self.store, object_id)
 
-    def hide(self, object_id: str, **known: Any) -> None:  # noqa: ANN401 - anything JSON can hold
+    def hide(self, object_id: str, **known: Any) -> None:
         """Add to what the sandbox knows of an object."""
         objects.hide(self.store, object_id, {**self.hidden(object_id), **known})
 
-    def add(self, body: Body, event_type: str | None = None, **known: Any) -> Body:  # noqa: ANN401
+    def add(self, body: Body, event_type: str | None = None, **known: Any) -> Body:
         """Write a new object, and the event that tells of it."""
         ordered = _ordered(body)
         objects.insert(self.store, ordered, known, body.get("created", self.now))

@@ -78,7 +78,7 @@ def _attempt(work: Work, intent: Body, given: Body) -> Body:
         return_url=given.get("return_url"),
         refuses_action=bool(given.get("error_on_requires_action")),
     )
-    return settlements.tell(work, attempts.confirm(work, intent, method, terms))
+    return settlements.confirm(work, intent, method, terms)
 
 
 def _retrieve(call: Call) -> Body:
@@ -123,8 +123,11 @@ def _update(call: Call) -> Body:
 
 
 def _own(call: Call, intent: Body, verb: str) -> Body:
-    if call.work.hidden(intent["id"]).get("session"):
-        message = f"You cannot {verb} this PaymentIntent because it was created by a Checkout Session."
+    known = call.work.hidden(intent["id"])
+    owner = "a Checkout Session" if known.get("session") else "an Invoice" if known.get("invoice") else None
+    # An invoice's buyer confirms its intent in the browser; nothing else may touch it.
+    if owner and (verb != "confirm" or known.get("session")):
+        message = f"You cannot {verb} this PaymentIntent because it was created by {owner}."
         raise errors.not_now(message, code="payment_intent_unexpected_state")
     return intent
 

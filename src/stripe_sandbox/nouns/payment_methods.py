@@ -71,6 +71,12 @@ def from_account(work: Work, account: banks.Account, given: Body | None = None) 
     return work.add(body, account=account.number)
 
 
+def from_cash_balance(work: Work, customer_id: str) -> Body:
+    """Add the payment method that stands for a customer's transferred money."""
+    body: Body = {**_blank(work, "customer_balance", None), "customer": customer_id, "customer_balance": {}}
+    return work.add(body)
+
+
 def from_token(work: Work, token: str) -> Body | None:
     """Add the payment method that one of Stripe's test tokens stands for, or return None when it is no token."""
     card = cards.BY_TOKEN.get(token)
