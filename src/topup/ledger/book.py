@@ -24,6 +24,16 @@ _MICROSECOND = timedelta(microseconds=1)
 BurnOrder = tuple[int, datetime, int, UUID]
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a lot is born with and keeps, also where it travels: how it is spent, when it ends, where it came from."""
+
+    priority: int
+    expires_at: datetime | None
+    source: commands.Kind
+    payment_id: UUID | None
+
+
 @dataclass(slots=True)
 class Lot:
     """Credits that came in together. `remaining` can be spent, `held` is set aside."""
@@ -44,6 +54,10 @@ class Lot:
     def burn_order(self) -> BurnOrder:
         """Which lot is spent first: lower priority, earlier expiry (never last), older, then id: never arbitrary."""
         return (self.priority, self.expires_at or NEVER, self.opened_seq, self.id)
+
+    def terms(self) -> Terms:
+        """What travels along when credits of this lot move."""
+        return Terms(self.priority, self.expires_at, self.source, self.payment_id)
 
     def is_expired(self, now: datetime) -> bool:
         """A lot lives while now < expires_at."""
@@ -222,30 +236,20 @@ class Book:
         self.lines.append(Line(entry, debt_change, account.head_hash, moves))
         return entry
 
-    def open_lot(
-        self,
-        account: Account,
-        transfer: Transfer,
-        amount: int,
-        *,
-        priority: int,
-        expires_at: datetime | None,
-        source: commands.Kind,
-        payment_id: UUID | None,
-    ) -> Lot:
+    def open_lot(self, account: Account, transfer: Transfer, lot_id: UUID, credits_in: int, terms: Terms) -> Lot:
         """Add a new, still empty lot to an account; it is dated by the line about to be written."""
         lot = Lot(
-            id=self.new_id(),
+            id=lot_id,
             account_id=account.id,
             transfer_id=transfer.id,
             opened_seq=account.seq + 1,
-            amount=amount,
+            amount=credits_in,
             remaining=0,
             held=0,
-            priority=priority,
-            expires_at=expires_at,
-            source=source,
-            payment_id=payment_id,
+            priority=terms.priority,
+            expires_at=terms.expires_at,
+            source=terms.source,
+            payment_id=terms.payment_id,
             created_at=self.now,
         )
         insort(account.lots, lot, key=Lot.burn_order)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from topup.core import system_accounts
 from topup.ledger import commands
-from topup.ledger.book import Account, Book, Hold, HoldPart, Lot, Transfer
+from topup.ledger.book import Account, Book, Hold, HoldPart, Lot, Terms, Transfer
 from topup.ledger.commands import Cause, Denied, Done, Outcome, Upkeep
 
 CREDITS_MAX = 2**53 - 1  # exact in JSON for every client
@@ -76,15 +76,8 @@ def _credit(book: Book, account: Account, command: commands.Credit) -> Outcome:
 
     source = system_accounts.IDS[_SOURCES[command.kind], account.unit]
     transfer = book.transfer(source, account.id, account.unit, command.credits, command.kind, command)
-    lot = book.open_lot(
-        account,
-        transfer,
-        command.credits,
-        priority=command.priority,
-        expires_at=_end_of(book, command),
-        source=command.kind,
-        payment_id=command.payment_id,
-    )
+    terms = Terms(command.priority, _end_of(book, command), command.kind, command.payment_id)
+    lot = book.open_lot(account, transfer, book.new_id(), command.credits, terms)
     entry = _come_in(book, account, transfer, [(lot, command.credits)])
     settle(book, account)
     return Done((entry,))
@@ -211,8 +204,7 @@ def _move(book: Book, account: Account, command: commands.Move) -> Outcome:
     transfer = book.transfer(account.id, target.id, account.unit, command.credits, "TRANSFER", command)
     taken = _take(book, account.lots, command.credits)
     debit = book.enter(account, transfer, taken)
-    arriving = [(_arriving_lot(book, target, transfer, lot, -change), -change) for lot, change in taken]
-    credit = _come_in(book, target, transfer, arriving)
+    credit = _come_in(book, target, transfer, _arriving(book, target, transfer, taken))
     return Done((debit, credit))
 
 
@@ -333,14 +325,10 @@ def _distance(lot: Lot, payment_id: UUID) -> int:
     return 1 if lot.payment_id is not None else 2
 
 
-def _arriving_lot(book: Book, target: Account, transfer: Transfer, lot: Lot, amount: int) -> Lot:
-    """The travelling part of a lot: it keeps expiry, priority, source and payment."""
-    return book.open_lot(
-        target,
-        transfer,
-        amount,
-        priority=lot.priority,
-        expires_at=lot.expires_at,
-        source=lot.source,
-        payment_id=lot.payment_id,
-    )
+def _arriving(book: Book, target: Account, transfer: Transfer, taken: Moves) -> Moves:
+    """The travelling parts of lots, on their terms. Ids in order, so that what was spent first still is."""
+    lot_ids = sorted(book.new_id() for _ in taken)
+    return [
+        (book.open_lot(target, transfer, lot_id, -change, lot.terms()), -change)
+        for lot_id, (lot, change) in zip(lot_ids, taken, strict=True)
+    ]
