@@ -7,7 +7,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml
 
-.PHONY: help demo test check verify lock audit clean run-environment dev-environment
+.PHONY: help demo test check verify bench lock audit clean run-environment dev-environment
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: dev-environment ## All that CI asks for: format, lint, types, import cont
 
 verify: run-environment ## Check the invariants of the demo's data, while it runs or not
 	@exec $(BIN)/topup verify $(ARGS)
+
+bench: dev-environment ## Measure what one machine fulfils, against pgbench on the same rows (needs pgbench)
+	$(BIN)/python -m bench.deliveries $(ARGS)
 
 lock: dev-environment ## Write both lock files anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'

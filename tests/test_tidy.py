@@ -61,9 +61,9 @@ def functions(*rings: str) -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFu
 
 def refuse(found: Iterable[tuple[Path, int, str]]) -> None:
     """Fail with every place found, as an editor takes them."""
-    __tracebackhide__ = True
     places = sorted(f"{path.relative_to(ROOT)}:{line}: {what}" for path, line, what in found)
-    assert not places, "\n".join(["", *places])
+    if places:
+        pytest.fail("\n".join(places), pytrace=False)
 
 
 def test_every_module_opens_with_what_it_decides_and_who_calls_it() -> None:
