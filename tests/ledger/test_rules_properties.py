@@ -67,13 +67,7 @@ def command(paper: Paper, act: Act) -> commands.Command:
             account.id, act.credits, "PURCHASE", cause, "stripe", payment_id=PAYMENTS[act.which % 3]
         ),
         "grant": lambda: commands.Credit(
-            account.id,
-            act.credits,
-            "PROMOTION",
-            cause,
-            "topup",
-            priority=50,
-            expires_at=paper.now + timedelta(seconds=20 + act.which),
+            account.id, act.credits, "PROMOTION", cause, "topup", priority=50, expires_at=end
         ),
         "spend": lambda: commands.Spend(account.id, act.credits, cause, "application:a"),
         "hold": lambda: commands.PlaceHold(account.id, act.credits, ids.new(), 20 + act.which, "application:a"),
