@@ -31,12 +31,14 @@ REVIEW = {
     "paidMinor": 900,
     "currency": "gbp",
 }
+EXPIRING = {"firstName": "Alice", "credits": 40, "unit": "credit", "expiresAt": "2026-12-03T23:59:59+00:00"}
 ALL = {
     mails.VERIFICATION_CODE: CODE,
     mails.ALREADY_REGISTERED: {"firstName": "Alice"},
     mails.RECEIPT: RECEIPT,
     mails.PAYMENT_FAILED: RECEIPT,
     mails.REVIEW_ALERT: REVIEW,
+    mails.EXPIRY_REMINDER: EXPIRING,
 }
 
 
@@ -132,7 +134,15 @@ def test_a_review_alert_names_the_payment_and_both_amounts() -> None:
     assert "Package" not in sent.text
 
 
-@pytest.mark.parametrize("kind", sorted(mails.KINDS - {mails.VERIFICATION_CODE, mails.ALREADY_REGISTERED}))
+def test_a_reminder_says_how_many_end_and_when() -> None:
+    sent = written(mails.EXPIRY_REMINDER)
+    assert sent.subject == "40 credits end on 3 December 2026"
+    for said in ("Hello Alice", "40 credits", "3 December 2026, 23:59 UTC"):
+        assert said in sent.text
+        assert said in re.sub(r"<bdi>|</bdi>", "", sent.html)
+
+
+@pytest.mark.parametrize("kind", [mails.RECEIPT, mails.PAYMENT_FAILED, mails.REVIEW_ALERT])
 def test_markup_in_any_detail_is_shown_and_not_obeyed(kind: str) -> None:
     attack = '<img src="https://win.example/x" onerror="alert(1)">'
     sent = written(kind, packageName=attack, reference=attack, reason=attack, email=attack, app_name=attack)

@@ -1,6 +1,6 @@
 """Which mails Topup sends, what each needs to know, how urgent it is and how long it is worth trying.
 
-Names and figures only: topup.gateway.mail_words words them, topup.flows.send_mails drains them. A flow that wants a mail
+Names and figures only: topup.gateway.mail_words words them, topup.flows.send_mails drains them. A flow that wants one
 sent writes one row with topup.db.outbox in its own transaction, with one of these kinds and the details listed here.
 """
 
@@ -17,7 +17,10 @@ PAYMENT_FAILED = "payment_failed"
 # details: paymentId, reason, and what else helps (email, packageName, priceMinor, currency, paidMinor); to each admin.
 REVIEW_ALERT = "review_alert"
 
-KINDS = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED, RECEIPT, PAYMENT_FAILED, REVIEW_ALERT})
+# details: firstName, credits, unit, expiresAt (RFC 3339). What one account loses on one day, and when first.
+EXPIRY_REMINDER = "expiry_reminder"
+
+KINDS = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED, RECEIPT, PAYMENT_FAILED, REVIEW_ALERT, EXPIRY_REMINDER})
 
 # Somebody is waiting at a screen for these, so they go before any backlog.
 URGENT = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED})

@@ -1,6 +1,7 @@
 """What the account page shows, read at once: figures, the next ends, a page of the statement and the lots behind it.
 
-Reads only. The statement is paged by its own dense numbers, so a page costs the same however long it is.
+What is overdue is booked first, so that figures and lines agree with this moment. The statement is paged by its own
+dense numbers, so a page costs the same however long it is.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import psycopg_pool
 
 from topup import errors
 from topup.db import ledger, sql, statements
+from topup.flows import settle
 
 PAGE_LINES = 20
 SOON_DAYS = 30
@@ -40,6 +42,7 @@ class Overview:
 async def overview(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID, older_than_seq: int | None) -> Overview:
     """Everything the page shows. Raises NotFound where there is no such account."""
     async with pool.connection() as conn:
+        await settle.up_to_now(conn, [account_id])
         balance = await statements.balance(conn, account_id)
         if balance is None:
             raise errors.NotFound
@@ -55,6 +58,7 @@ async def overview(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID, 
 async def available(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID) -> int:
     """What there is to spend now. Raises NotFound where there is no such account."""
     async with pool.connection() as conn:
+        await settle.up_to_now(conn, [account_id])
         balance = await statements.balance(conn, account_id)
     if balance is None:
         raise errors.NotFound

@@ -1,6 +1,7 @@
 """A person's own credits for the JSON interface: the figures, what ends soon, and the statement page by page.
 
-Reads only. Called by topup.web.api.credits; pages have show_account, which reads more at once.
+What is overdue is booked first, so that figures and lines agree with this moment. Called by topup.web.api.credits;
+pages have show_account, which reads more at once.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from topup import errors
 from topup.db import statements
+from topup.flows import settle
 
 SOON_DAYS = 30
 
@@ -26,6 +28,7 @@ class Credits:
 async def figures(pool: AsyncConnectionPool, *, account_id: UUID) -> Credits:
     """Balance, and what ends within `SOON_DAYS`."""
     async with pool.connection() as conn:
+        await settle.up_to_now(conn, [account_id])
         balance = await statements.balance(conn, account_id)
         if balance is None:
             raise errors.NotFound
@@ -37,4 +40,5 @@ async def lines(
 ) -> Sequence[statements.Line]:
     """Statement lines, newest first; `before_seq` is the last one that was seen."""
     async with pool.connection() as conn:
+        await settle.up_to_now(conn, [account_id])
         return await statements.page(conn, account_id, before_seq=before_seq or statements.NEWEST, limit=limit)

@@ -83,7 +83,7 @@ def _already_registered(_details: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _bought(details: Mapping[str, Any]) -> dict[str, Any]:
+def _counted(details: Mapping[str, Any]) -> dict[str, Any]:
     credits_count, unit = int(details["credits"]), str(details["unit"])
     unit_words = unit if credits_count == 1 else f"{unit}s"
     return {
@@ -93,6 +93,12 @@ def _bought(details: Mapping[str, Any]) -> dict[str, Any]:
         "unit_words_title": unit_words.title(),
         "counted": f"{number(credits_count)} {unit_words}",
         "counted_title": f"{number(credits_count)} {unit_words.title()}",
+    }
+
+
+def _bought(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **_counted(details),
         "package_name": str(details["packageName"]),
         "price": money.long(int(details["priceMinor"]), str(details["currency"])),
         "reference": str(details["reference"]),
@@ -107,6 +113,12 @@ def moment(rfc3339: str) -> str:
     """A time as people read it; UTC, since a mail does not know its reader's clock."""
     at = datetime.fromisoformat(rfc3339).astimezone(UTC)
     return f"{at.day} {at:%B %Y, %H:%M} UTC"
+
+
+def _expiring(details: Mapping[str, Any]) -> dict[str, Any]:
+    expires_at = moment(str(details["expiresAt"]))
+    ends = "ends" if int(details["credits"]) == 1 else "end"
+    return {**_counted(details), "expires_at": expires_at, "expires_on": expires_at.partition(",")[0], "ends": ends}
 
 
 def _review(details: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,6 +144,7 @@ _WORDS = {
     mails.RECEIPT: _receipt,
     mails.PAYMENT_FAILED: _bought,
     mails.REVIEW_ALERT: _review,
+    mails.EXPIRY_REMINDER: _expiring,
 }
 
 
