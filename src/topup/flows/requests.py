@@ -17,6 +17,7 @@ from topup.ledger import commands, journal, rules
 
 Pool = psycopg_pool.AsyncConnectionPool
 DONE_CLASS = 2
+TWIN_CONSTRAINTS = ("one_answer_per_key", "one_transfer_per_cause")
 REMEMBERED_REFUSALS = (402, 409)
 
 
@@ -72,8 +73,12 @@ def is_remembered(status: int) -> bool:
 
 
 def is_twin_race(fault: BaseException) -> bool:
-    """Whether a batch failed because a twin in another process was quicker with one of its keys."""
-    return isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name == "one_answer_per_key"
+    """Whether a batch failed because a twin in another process was quicker with one of its keys.
+
+    With the same account it would have waited for the lock; with another one both wrote, and the slower one violates
+    the key or, since causes are made from keys, the cause. Run again it finds the first answer.
+    """
+    return isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name in TWIN_CONSTRAINTS
 
 
 def _repeat(request: Request, kept: dict[idempotency.Key, idempotency.Kept]) -> Answer | KeyReused | None:

@@ -67,7 +67,7 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
         async with (
             stripe.opened(stripe_key, api_base=settings.stripe_api_base) as stripe_gateway,
             GroupCommit(take_deliveries, is_passing=is_passing) as deliveries,
-            GroupCommit(post_requests, is_passing=is_passing) as posting,
+            GroupCommit(post_requests, is_passing=is_passing_for_requests) as posting,
             KeyRing(pool, per_second=settings.key_requests_per_second) as key_ring,
         ):
             yield House(
@@ -87,5 +87,10 @@ def _google(settings: Settings) -> google.Issuer | None:
 
 
 def is_passing(fault: BaseException) -> bool:
-    """Whether a batch that met this may simply be run again: deadlock, lost connection, lock wait, a quicker twin."""
-    return isinstance(fault, psycopg.OperationalError | psycopg_pool.PoolTimeout) or requests.is_twin_race(fault)
+    """Whether a batch that met this may simply be run again: deadlock, lost connection, lock wait."""
+    return isinstance(fault, psycopg.OperationalError | psycopg_pool.PoolTimeout)
+
+
+def is_passing_for_requests(fault: BaseException) -> bool:
+    """The same for keyed requests, where a twin in another process may also have been quicker."""
+    return is_passing(fault) or requests.is_twin_race(fault)
