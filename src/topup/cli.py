@@ -22,6 +22,7 @@ from topup.settings import Settings
 if TYPE_CHECKING:
     import socket
 
+    from topup.core.api_keys import Scope
     from topup.runtime.demo import Stage
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,6 +34,8 @@ app = typer.Typer(
 )
 users = typer.Typer(no_args_is_help=True, help="People.")
 app.add_typer(users, name="users")
+keys = typer.Typer(no_args_is_help=True, help="API keys of host applications.")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:
@@ -123,6 +126,27 @@ def sandbox(context: typer.Context) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "stripe_sandbox", *absent, *given])  # noqa: S606 - our own program
 
 
+@app.command()
+def doctor(
+    url: Annotated[str | None, typer.Option(help="Look at a running server from outside instead.")] = None,
+    buy: Annotated[bool, typer.Option("--buy", help="Make a whole visit in test mode, too.")] = False,
+    email: Annotated[str | None, typer.Option(help="Visit with this account; its password is asked for.")] = None,
+    mail_to: Annotated[str | None, typer.Option(help="Send a test mail to this address.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Look at the demo kept here.")] = None,
+) -> None:
+    """Say what is right and what is wrong, line by line, each with what mends it."""
+    from topup.runtime import logs
+    from topup.runtime.doctor import examination
+
+    _prepare()
+    logs.configure("critical")
+    asked = examination.Asked(
+        url=url, is_buying=buy, email=email or "", password=_password() if email else "", mail_to=mail_to, data=data
+    )
+    if not examination.run(asked):
+        raise typer.Exit(1)
+
+
 @users.command("create-admin")
 def create_admin(
     email: str,
@@ -139,13 +163,30 @@ def create_admin(
         address = addresses.canonical(email)
     except ValueError as fault:
         raise errors.Invalid(f"{email} is not a mail address.") from fault
-    is_asked = sys.stdin.isatty()
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if is_asked else sys.stdin.readline()
-    password = password.rstrip("\r\n")
+    password = _password(is_new=True)
     if not passwords.LENGTH_MIN <= len(password) <= passwords.LENGTH_MAX:
         raise errors.Invalid(f"A password has {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.")
     _run(_create_admin(settings, address, password, first_name, last_name))
     typer.echo(f"{address} is an admin.")
+
+
+@keys.command("create")
+def create_key(
+    scope: Annotated[list[str], typer.Option(help="read, spend, grant or admin; may be given several times.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "Host application",
+) -> None:
+    """Make an API key and print it, this once."""
+    from topup.core import api_keys
+
+    _prepare()
+    settings = Settings.from_environment()
+    _database_url(settings)
+    unknown = [word for word in scope if word not in api_keys.SCOPES]
+    if unknown:
+        raise errors.Invalid(f"There is no scope {unknown[0]}; there are {', '.join(api_keys.SCOPES)}.")
+    if not 1 <= len(name.strip()) <= api_keys.NAME_LENGTH_MAX:
+        raise errors.Invalid(f"A name has 1 to {api_keys.NAME_LENGTH_MAX} characters.")
+    _run(_create_key(settings, name.strip(), [known for known in api_keys.SCOPES if known in scope]))
 
 
 async def _demo(stage: "Stage", bound: "socket.socket") -> None:
@@ -205,6 +246,15 @@ async def _create_admin(settings: Settings, email: str, password: str, first_nam
 
     async with house.opened(settings) as home:
         await flow.create_admin(home.pool, email=email, password=password, first_name=first_name, last_name=last_name)
+
+
+async def _create_key(settings: Settings, name: str, scopes: "list[Scope]") -> None:
+    from topup.flows import keys as flow
+    from topup.runtime import house
+
+    async with house.opened(settings) as home:
+        created = await flow.create(home.pool, name=name, scopes=scopes, created_by=None)
+    typer.echo(created.text)
 
 
 def _prepare() -> None:
@@ -269,6 +319,13 @@ def _database_url(settings: Settings) -> str:
     if not url:
         raise errors.Unavailable("DATABASE_URL is not set.")
     return url
+
+
+def _password(*, is_new: bool = False) -> str:
+    """Typed unseen at a terminal; otherwise the first line of standard input, for scripts."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=is_new))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _is_given(name: str, arguments: list[str]) -> bool:

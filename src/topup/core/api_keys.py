@@ -16,6 +16,7 @@ Scope = Literal["read", "spend", "grant", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "spend", "grant", "admin")
 
 MARK = "topup_sk_"
+NAME_LENGTH_MAX = 100
 PREFIX_BYTES = 10
 SECRET_BYTES = 32
 _SHAPE = re.compile(r"topup_sk_([a-z2-7]{16})_([a-z2-7]{52})")
