@@ -129,7 +129,7 @@ def sandbox(context: typer.Context) -> None:
 @app.command()
 def doctor(
     url: Annotated[str | None, typer.Option(help="Look at a running server from outside instead.")] = None,
-    buy: Annotated[bool, typer.Option("--buy", help="Make a whole visit in test mode, too.")] = False,
+    buy: Annotated[bool, typer.Option("--buy", help="Make a whole visit in test mode, too.")] = False,  # noqa: FBT002 - an option
     email: Annotated[str | None, typer.Option(help="Visit with this account; its password is asked for.")] = None,
     mail_to: Annotated[str | None, typer.Option(help="Send a test mail to this address.")] = None,
     data: Annotated[Path | None, typer.Option(help="Look at the demo kept here.")] = None,

@@ -85,6 +85,17 @@ def opened(folder: Path, given: Settings, *, bound: socket.socket) -> Iterator[S
         yield Stage(_settings(given, kept, secrets, database_url, child.address), kept, folder, child)
 
 
+@contextlib.contextmanager
+def joined(folder: Path, given: Settings) -> Iterator[Settings]:
+    """The settings of the demo kept here, running or not; its database runs meanwhile. For commands that look."""
+    kept = demo_folder.kept(folder)
+    if kept is None:
+        raise errors.Unavailable(f"No demo has run on {folder}: `topup demo` starts one.", code="no_demo")
+    secrets = [s.get_secret_value() for s in given.stripe_webhook_secrets] or [kept.webhook_secret]
+    with embedded.running(folder / demo_folder.POSTGRES) as server:
+        yield _settings(given, kept, secrets, server.dsn_for(DATABASE), f"http://{HOST}:{kept.stripe_port}")
+
+
 def ensure_not_live(given: Settings) -> None:
     """Refuse to run a demo where live keys lie about."""
     keys = (given.stripe_secret_key.get_secret_value(), given.stripe_publishable_key)

@@ -23,7 +23,7 @@ CONNECT_SECONDS = 10
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[house.House]:
     """An open house, working as the role that cannot rewrite history where the database allows it."""
-    faults = [*settings.missing_for_production(), *_key_faults(settings)]
+    faults = [*settings.missing_for_production(), *key_faults(settings)]
     url = settings.database_url.get_secret_value()
     if url:
         faults += await asyncio.to_thread(_database_faults, url)
@@ -37,7 +37,7 @@ async def opened(settings: Settings) -> AsyncIterator[house.House]:
     raise errors.Unavailable(f"Topup cannot start: {'; '.join(faults)}.", code="cannot_start")
 
 
-def _key_faults(settings: Settings) -> list[str]:
+def key_faults(settings: Settings) -> list[str]:
     """Keys of two modes would let a buyer pay in one and be credited in the other."""
     secret, public = settings.stripe_secret_key.get_secret_value(), settings.stripe_publishable_key
     faults = []
