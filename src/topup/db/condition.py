@@ -50,7 +50,8 @@ GUARDS = """
         coalesce(bool_or(has_table_privilege(role.oid, guarded::regclass, privilege)), true) AS may_role_rewrite,
         (SELECT count(*) FROM pg_trigger
          WHERE tgname = 'append_only' AND tgenabled IN ('O', 'A') AND tgrelid = ANY(%(tables)s::regclass[])) AS triggers
-    FROM pg_roles AS role, unnest(%(tables)s) AS guarded, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
+    FROM pg_roles AS role, unnest(%(tables)s::text[]) AS guarded,
+         unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
     WHERE role.rolname = %(role)s
 """
 

@@ -1,4 +1,7 @@
-"""When each loop and timer of the worker last did its work, for doctor and the alarms. Wall-clock time, always."""
+"""When each loop and timer of the worker last did its work, for doctor and the alarms.
+
+Wall-clock time, also where a demo has moved money's clock. Written by topup.worker.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""The demo's mailbox: mails that a page shows instead of, or beside, a mail server. Empty in every real deployment."""
+"""The demo's mailbox: mails that a page shows instead of, or beside, a mail server. Empty in every real deployment.
+
+Written by topup.runtime.mailers, read by topup.flows.read_mailbox.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""Checks of the database: reachable, new enough, durable, of our schema, and unable to have its history rewritten."""
+"""Checks of the database: reachable, new enough, durable, of our schema, and guarded against a rewriting of history.
+
+Only reads; called by inside.
+"""
 
 import asyncio
 import time
@@ -9,7 +12,7 @@ import psycopg
 
 from topup import errors
 from topup.db import app_role, condition, migrate
-from topup.runtime.doctor.findings import Finding, failed, ok, skipped, warning
+from topup.runtime.doctor.findings import Finding
 from topup.settings import Settings
 
 VERSION_NUM_MIN = 150_000
@@ -28,7 +31,7 @@ async def check(settings: Settings, conn: psycopg.AsyncConnection | None) -> Exa
     """All checks of the database. Without a connection there is one finding, and the rest is skipped."""
     if conn is None:
         return Examined(
-            [failed("database", "not reachable", "look at DATABASE_URL, and whether it runs")], is_usable=False
+            [Finding.failed("database", "not reachable", "look at DATABASE_URL, and whether it runs")], is_usable=False
         )
     server = await condition.server(conn)
     findings = [_server(server), _durability(server, settings), _clock(server)]
@@ -36,31 +39,33 @@ async def check(settings: Settings, conn: psycopg.AsyncConnection | None) -> Exa
     if not schema.fix:
         findings += [schema, _guards(await condition.guards(conn))]
         return Examined(findings, is_usable=True)
-    return Examined([*findings, schema, skipped("history", "needs the schema")], is_usable=False)
+    return Examined([*findings, schema, Finding.skipped("history", "needs the schema")], is_usable=False)
 
 
 def _server(server: condition.Server) -> Finding:
     told = f"PostgreSQL {server.version}, signed in as {server.login}"
     if server.is_standby:
-        return failed("database", f"{told}: a standby, which takes no writes", "name the primary in DATABASE_URL")
+        return Finding.failed(
+            "database", f"{told}: a standby, which takes no writes", "name the primary in DATABASE_URL"
+        )
     if server.version_num < VERSION_NUM_MIN:
-        return failed("database", f"{told}: too old", "use PostgreSQL 15 or newer")
-    return ok("database", told)
+        return Finding.failed("database", f"{told}: too old", "use PostgreSQL 15 or newer")
+    return Finding.ok("database", told)
 
 
 def _durability(server: condition.Server, settings: Settings) -> Finding:
     if server.is_durable:
-        return ok("durability", "commits wait for the disk")
+        return Finding.ok("durability", "commits wait for the disk")
     found = "fsync, full_page_writes or synchronous_commit is off: a power cut loses payments"
-    return (warning if settings.is_demo else failed)("durability", found, "switch them on")
+    return (Finding.warning if settings.is_demo else Finding.failed)("durability", found, "switch them on")
 
 
 def _clock(server: condition.Server) -> Finding:
     skew_seconds = abs(server.unix_seconds - time.time())
     if skew_seconds <= CLOCK_SKEW_MAX_SECONDS:
-        return ok("database clock", "agrees with this machine's")
+        return Finding.ok("database clock", "agrees with this machine's")
     told = str(timedelta(seconds=round(skew_seconds)))
-    return failed("database clock", f"differs from this machine's by {told}", "let both follow a time server")
+    return Finding.failed("database clock", f"differs from this machine's by {told}", "let both follow a time server")
 
 
 def _schema(database_url: str) -> Finding:
@@ -71,16 +76,18 @@ def _schema(database_url: str) -> Finding:
         found = (
             f"at {migrate.current_revision(database_url) or 'nothing'}, this program wants {migrate.head_revision()}"
         )
-        return failed("schema", found, fix)
-    return ok("schema", f"at {migrate.head_revision()}, as this program wants it")
+        return Finding.failed("schema", found, fix)
+    return Finding.ok("schema", f"at {migrate.head_revision()}, as this program wants it")
 
 
 def _guards(guards: condition.Guards) -> Finding:
     if guards.triggers < len(condition.GUARDED_TABLES):
-        return failed(
+        return Finding.failed(
             "history", "a trigger that keeps the ledger append-only is missing", "restore it, then `topup verify`"
         )
     if guards.may_wear_role and not guards.may_role_rewrite:
-        return ok("history", f"guarded by triggers, and by the role {app_role.NAME} that serve and worker put on")
+        return Finding.ok(
+            "history", f"guarded by triggers, and by the role {app_role.NAME} that serve and worker put on"
+        )
     found = f"guarded by triggers alone: the role {app_role.NAME} is missing, not ours to put on, or may change history"
-    return warning("history", found, "run `topup migrate` as a login that may create roles")
+    return Finding.warning("history", found, "run `topup migrate` as a login that may create roles")

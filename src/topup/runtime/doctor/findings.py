@@ -1,7 +1,11 @@
-"""One line of the doctor's report: a check, its state, what was found and what mends it."""
+"""One line of the doctor's report: a check, its state, what was found and what mends it.
+
+Written by every examination, shown by report; a finding with a fix is one that somebody can act on.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class State(StrEnum):
@@ -22,22 +26,22 @@ class Finding:
     result: str
     fix: str = ""
 
+    @classmethod
+    def ok(cls, check: str, result: str) -> Self:
+        """All is well."""
+        return cls(check, State.OK, result)
 
-def ok(check: str, result: str) -> Finding:
-    """All is well."""
-    return Finding(check, State.OK, result)
+    @classmethod
+    def warning(cls, check: str, result: str, fix: str) -> Self:
+        """It works, and somebody should know."""
+        return cls(check, State.WARNING, result, fix)
 
+    @classmethod
+    def failed(cls, check: str, result: str, fix: str) -> Self:
+        """It does not work, or is not safe."""
+        return cls(check, State.FAILED, result, fix)
 
-def warning(check: str, result: str, fix: str) -> Finding:
-    """It works, and somebody should know."""
-    return Finding(check, State.WARNING, result, fix)
-
-
-def failed(check: str, result: str, fix: str) -> Finding:
-    """It does not work, or is not safe."""
-    return Finding(check, State.FAILED, result, fix)
-
-
-def skipped(check: str, result: str) -> Finding:
-    """It could not be looked at."""
-    return Finding(check, State.SKIPPED, result)
+    @classmethod
+    def skipped(cls, check: str, result: str) -> Self:
+        """It could not be looked at."""
+        return cls(check, State.SKIPPED, result)

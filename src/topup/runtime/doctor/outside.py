@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from topup.runtime.doctor.findings import Finding, failed, ok, skipped, warning
+from topup.runtime.doctor.findings import Finding
 
 ANSWER_SECONDS = 10.0
 CLOCK_SKEW_MAX_SECONDS = 60.0
@@ -42,34 +42,34 @@ async def _guarded(check: Check, client: httpx2.AsyncClient) -> Finding:
     try:
         return await check(client)
     except httpx2.HTTPError as error:
-        return failed(
+        return Finding.failed(
             name, f"no answer ({error or type(error).__name__})", "is it running there, and does the way lead to it?"
         )
     except (ValueError, KeyError, TypeError, AttributeError):
-        return failed(name, "the answer is not Topup's", "is this Topup's address?")
+        return Finding.failed(name, "the answer is not Topup's", "is this Topup's address?")
 
 
 async def _health(client: httpx2.AsyncClient) -> Finding:
     answer = await client.get("/health")
     if answer.status_code == httpx2.codes.OK and answer.json() == {"status": "OK"}:
-        return ok("health", f"{client.base_url} answers")
-    return failed("health", f"answers {answer.status_code}", "is this Topup's address?")
+        return Finding.ok("health", f"{client.base_url} answers")
+    return Finding.failed("health", f"answers {answer.status_code}", "is this Topup's address?")
 
 
 async def _ready(client: httpx2.AsyncClient) -> Finding:
     answer = await client.get("/ready")
     if answer.status_code == httpx2.codes.OK:
-        return ok("ready", "database and schema are right")
+        return Finding.ok("ready", "database and schema are right")
     told = ", ".join(f"{name} {state}" for name, state in answer.json()["checks"].items())
-    return failed("ready", told, "`topup doctor` beside the server says more")
+    return Finding.failed("ready", told, "`topup doctor` beside the server says more")
 
 
 async def _packages(client: httpx2.AsyncClient) -> Finding:
     answer = await client.get("/api/credit-packages")
     count = len(answer.raise_for_status().json()["data"])
     if count:
-        return ok("packages", f"{count} on sale")
-    return warning("packages", "none is on sale", "`topup seed`, or make some as an admin")
+        return Finding.ok("packages", f"{count} on sale")
+    return Finding.warning("packages", "none is on sale", "`topup seed`, or make some as an admin")
 
 
 async def _sign_in_required(client: httpx2.AsyncClient) -> Finding:
@@ -94,13 +94,20 @@ async def _unknown_address(client: httpx2.AsyncClient) -> Finding:
 def _refusal(name: str, answer: httpx2.Response, status: int, code: str) -> Finding:
     """A refusal must have its status and the shape that clients were promised."""
     if answer.status_code != status:
-        return failed(name, f"answers {answer.status_code} instead of {status}", _PROXY)
+        return Finding.failed(name, f"answers {answer.status_code} instead of {status}", _PROXY)
     if not answer.headers.get("content-type", "").startswith("application/problem+json"):
-        return failed(name, f"answers {status}, but not as problem+json", _PROXY)
+        return Finding.failed(name, f"answers {status}, but not as problem+json", _PROXY)
     problem = answer.json()
     if not set(problem) >= _PROBLEM_FIELDS or problem["code"] != code:
-        return failed(name, f"answers {status} in another shape", _VERSION)
-    return ok(name, f"refused with {status} {code}")
+        return Finding.failed(name, f"answers {status} in another shape", _VERSION)
+    return Finding.ok(name, f"refused with {status} {code}")
+
+
+async def _pages(client: httpx2.AsyncClient) -> Finding:
+    answer = await client.get("/")
+    if answer.status_code == httpx2.codes.OK and answer.headers["content-type"].startswith("text/html"):
+        return Finding.ok("pages", "the price list is shown")
+    return Finding.failed("pages", f"the price list answers {answer.status_code}", "the server's log says why")
 
 
 async def _security_headers(client: httpx2.AsyncClient) -> Finding:
@@ -108,35 +115,37 @@ async def _security_headers(client: httpx2.AsyncClient) -> Finding:
     wanted = {**_HEADERS, **({"strict-transport-security": "max-age="} if _is_https(client) else {})}
     wrong = [name for name, part in wanted.items() if part not in answer.headers.get(name, "\0")]
     if wrong:
-        return failed("security headers", f"missing or weak: {', '.join(wrong)}", _PROXY)
-    return ok("security headers", f"all {len(wanted)} are there")
+        return Finding.failed("security headers", f"missing or weak: {', '.join(wrong)}", _PROXY)
+    return Finding.ok("security headers", f"all {len(wanted)} are there")
 
 
 async def _encryption(client: httpx2.AsyncClient) -> Finding:
     if _is_https(client):
-        return ok("encryption", "https, with a certificate that is trusted here")
+        return Finding.ok("encryption", "https, with a certificate that is trusted here")
     if _is_here(client):
-        return skipped("encryption", "not needed on this machine")
-    return failed("encryption", "served without https", "put a proxy with a certificate in front of it")
+        return Finding.skipped("encryption", "not needed on this machine")
+    return Finding.failed("encryption", "served without https", "put a proxy with a certificate in front of it")
 
 
 async def _private_parts(client: httpx2.AsyncClient) -> Finding:
     """Figures and the demo's doors are nobody's business on a public address."""
     if _is_here(client):
-        return skipped("private parts", "not public on this machine")
+        return Finding.skipped("private parts", "not public on this machine")
     addresses = ("/metrics", "/demo/mailbox")
     shown = [path for path in addresses if (await client.get(path)).status_code == httpx2.codes.OK]
     if shown:
-        return failed("private parts", f"shown to everybody: {', '.join(shown)}", "close them at the proxy")
-    return ok("private parts", "figures and demo doors are closed")
+        return Finding.failed("private parts", f"shown to everybody: {', '.join(shown)}", "close them at the proxy")
+    return Finding.ok("private parts", "figures and demo doors are closed")
 
 
 async def _clock(client: httpx2.AsyncClient) -> Finding:
     theirs = parsedate_to_datetime((await client.get("/health")).headers["date"]).timestamp()
     skew_seconds = abs(theirs - time.time())
     if skew_seconds <= CLOCK_SKEW_MAX_SECONDS:
-        return ok("clock", "the server's agrees with this machine's")
-    return failed("clock", f"differs by {round(skew_seconds)} s from this machine's", "let both follow a time server")
+        return Finding.ok("clock", "the server's agrees with this machine's")
+    return Finding.failed(
+        "clock", f"differs by {round(skew_seconds)} s from this machine's", "let both follow a time server"
+    )
 
 
 def _is_https(client: httpx2.AsyncClient) -> bool:
@@ -150,6 +159,7 @@ def _is_here(client: httpx2.AsyncClient) -> bool:
 _CHECKS: tuple[Check, ...] = (
     _ready,
     _packages,
+    _pages,
     _sign_in_required,
     _unsigned_webhook,
     _forged_webhook,

@@ -1,4 +1,7 @@
-"""Shows findings: a table to a person at a terminal, plain lines to everybody else."""
+"""Shows findings: a table to a person at a terminal, plain lines to everybody else.
+
+Called by examination when all is looked at; has_failed decides the exit status.
+"""
 
 import sys
 from collections.abc import Sequence

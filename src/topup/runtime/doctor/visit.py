@@ -17,7 +17,7 @@ import httpx2
 import stripe
 
 from topup.gateway import stripe as gateway
-from topup.runtime.doctor.findings import Finding, State, failed, ok, skipped, warning
+from topup.runtime.doctor.findings import Finding, State
 
 ANSWER_SECONDS = 15.0
 PATIENCE_SECONDS = 30.0
@@ -82,11 +82,13 @@ async def _guarded(step: Step, visit: _Visit) -> Finding:
     try:
         return await step(visit)
     except _Unexpected as error:
-        return failed(name, str(error), "the server's log has the request under this reference")
+        return Finding.failed(name, str(error), "the server's log has the request under this reference")
     except httpx2.HTTPError as error:
-        return failed(name, f"no answer ({type(error).__name__})", "is it running there?")
+        return Finding.failed(name, f"no answer ({type(error).__name__})", "is it running there?")
     except (KeyError, ValueError, TypeError) as error:
-        return failed(name, f"the answer cannot be read ({type(error).__name__})", "deploy the whole of one version")
+        return Finding.failed(
+            name, f"the answer cannot be read ({type(error).__name__})", "deploy the whole of one version"
+        )
 
 
 async def _sign_up(visit: _Visit) -> Finding:
@@ -94,9 +96,9 @@ async def _sign_up(visit: _Visit) -> Finding:
     await _call(visit, "POST", "/api/auth/register", person)
     code = await _until(lambda: _code(visit), PATIENCE_SECONDS)
     if code is None:
-        return failed("sign up", "no code came into the demo's mailbox", "is the worker running?")
+        return Finding.failed("sign up", "no code came into the demo's mailbox", "is the worker running?")
     await _log_in(visit, "/api/auth/verify-otp", {"email": visit.email, "otp": code})
-    return ok("sign up", f"{visit.email}, with the code from the demo's mailbox")
+    return Finding.ok("sign up", f"{visit.email}, with the code from the demo's mailbox")
 
 
 async def _code(visit: _Visit) -> str | None:
@@ -116,7 +118,7 @@ async def _mails(visit: _Visit) -> list[dict[str, Any]]:
 
 async def _sign_in(visit: _Visit) -> Finding:
     await _log_in(visit, "/api/auth/login", {"email": visit.email, "password": visit.password})
-    return ok("sign in", visit.email)
+    return Finding.ok("sign in", visit.email)
 
 
 async def _log_in(visit: _Visit, path: str, body: dict[str, str]) -> None:
@@ -126,29 +128,31 @@ async def _log_in(visit: _Visit, path: str, body: dict[str, str]) -> None:
 
 async def _balance(visit: _Visit) -> Finding:
     visit.balance_before = await _credits(visit)
-    return ok("balance", f"{visit.balance_before} credits before")
+    return Finding.ok("balance", f"{visit.balance_before} credits before")
 
 
 async def _checkout(visit: _Visit) -> Finding:
     packages = (await _call(visit, "GET", "/api/credit-packages"))["data"]
     if not packages:
-        return failed("checkout", "no package is on sale", "`topup seed`, or make some as an admin")
+        return Finding.failed("checkout", "no package is on sale", "`topup seed`, or make some as an admin")
     visit.package = packages[0]
     visit.checkout = await _call(visit, "POST", "/api/payments/credit-checkout", {"packageId": visit.package["id"]})
     if visit.checkout["sessionId"].startswith("cs_live_"):
-        return failed("checkout", "this server takes real money; nothing was paid", "doctor buys in test mode only")
-    return ok("checkout", f"{visit.package['name']}, {visit.checkout['credits']} credits")
+        return Finding.failed(
+            "checkout", "this server takes real money; nothing was paid", "doctor buys in test mode only"
+        )
+    return Finding.ok("checkout", f"{visit.package['name']}, {visit.checkout['credits']} credits")
 
 
 async def _pay(visit: _Visit) -> Finding:
     address = visit.checkout["sessionUrl"]
     if not visit.is_offline:
         visit.given.say(f"Pay with 4242 4242 4242 4242, any date to come, any CVC, here: {address}")
-        return ok("pay", "at Stripe's page, by hand")
+        return Finding.ok("pay", "at Stripe's page, by hand")
     answer = await visit.client.post(address, data=CARD)
     if answer.status_code == httpx2.codes.SEE_OTHER:
-        return ok("pay", "with 4242 4242 4242 4242 at the sandbox's page")
-    return failed("pay", f"the sandbox's page answered {answer.status_code}", "look at the sandbox's log")
+        return Finding.ok("pay", "with 4242 4242 4242 4242 at the sandbox's page")
+    return Finding.failed("pay", f"the sandbox's page answered {answer.status_code}", "look at the sandbox's log")
 
 
 async def _credited(visit: _Visit) -> Finding:
@@ -156,11 +160,13 @@ async def _credited(visit: _Visit) -> Finding:
     status = await _until(lambda: _completed(visit), patience_seconds)
     if status is None:
         fix = "does Stripe deliver its events to this server? docs/how-to/troubleshoot.md, paid but not credited"
-        return failed("credited", "the payment has not been completed in time", fix)
+        return Finding.failed("credited", "the payment has not been completed in time", fix)
     added = await _credits(visit) - visit.balance_before
     if added != visit.checkout["credits"]:
-        return failed("credited", f"{added} credits came in instead of {visit.checkout['credits']}", "`topup verify`")
-    return ok("credited", f"{added} credits came in")
+        return Finding.failed(
+            "credited", f"{added} credits came in instead of {visit.checkout['credits']}", "`topup verify`"
+        )
+    return Finding.ok("credited", f"{added} credits came in")
 
 
 async def _completed(visit: _Visit) -> str | None:
@@ -172,10 +178,10 @@ async def _completed(visit: _Visit) -> str | None:
 async def _told_twice(visit: _Visit) -> Finding:
     """Send the very event again, signed, and see that nothing comes of it."""
     if not visit.given.webhook_secrets:
-        return skipped("told twice", "the webhook's signing secret is not known here")
+        return Finding.skipped("told twice", "the webhook's signing secret is not known here")
     event = await _event(visit)
     if event is None:
-        return skipped("told twice", "Stripe's event could not be read back")
+        return Finding.skipped("told twice", "Stripe's event could not be read back")
     body = json.dumps(event)
     for secret in visit.given.webhook_secrets:
         header = stripe.WebhookSignature.generate_signature_header(body, secret)
@@ -183,7 +189,9 @@ async def _told_twice(visit: _Visit) -> Finding:
         answer = await visit.client.post("/api/webhooks/stripe", content=body, headers=signed)
         if answer.status_code == httpx2.codes.OK:
             return await _unmoved(visit)
-    return warning("told twice", "the server signs with another secret", "set STRIPE_WEBHOOK_SECRET to the server's")
+    return Finding.warning(
+        "told twice", "the server signs with another secret", "set STRIPE_WEBHOOK_SECRET to the server's"
+    )
 
 
 async def _event(visit: _Visit) -> dict[str, Any] | None:
@@ -204,25 +212,25 @@ async def _unmoved(visit: _Visit) -> Finding:
     expected = visit.balance_before + visit.checkout["credits"]
     balance = await _credits(visit)
     if balance != expected:
-        return failed("told twice", f"the balance became {balance} instead of {expected}", "`topup verify`")
-    return ok("told twice", "accepted, and nothing changed")
+        return Finding.failed("told twice", f"the balance became {balance} instead of {expected}", "`topup verify`")
+    return Finding.ok("told twice", "accepted, and nothing changed")
 
 
 async def _statement(visit: _Visit) -> Finding:
     entries = (await _call(visit, "GET", "/api/credits/transactions"))["data"]
     ours = [entry for entry in entries if entry["sourceId"] == visit.checkout["paymentId"]]
     if [entry["transactionType"] for entry in ours] != ["CREDIT"] or ours[0]["sourceType"] != "PURCHASE":
-        return failed("statement", f"shows the purchase {len(ours)} times", "`topup verify`")
-    return ok("statement", "shows the purchase once")
+        return Finding.failed("statement", f"shows the purchase {len(ours)} times", "`topup verify`")
+    return Finding.ok("statement", "shows the purchase once")
 
 
 async def _receipt(visit: _Visit) -> Finding:
     if visit.given.email:
-        return skipped("receipt", f"look into the mails of {visit.email}")
+        return Finding.skipped("receipt", f"look into the mails of {visit.email}")
     subject = await _until(lambda: _receipt_subject(visit), PATIENCE_SECONDS)
     if subject is None:
-        return failed("receipt", "no receipt came into the demo's mailbox", "is the worker running?")
-    return ok("receipt", subject)
+        return Finding.failed("receipt", "no receipt came into the demo's mailbox", "is the worker running?")
+    return Finding.ok("receipt", subject)
 
 
 async def _receipt_subject(visit: _Visit) -> str | None:
