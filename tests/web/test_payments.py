@@ -190,6 +190,7 @@ async def test_key_repeats_the_first_answer_and_refuses_another_order(
     assert (again.status_code, again.json()) == (200, first.json())
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
+    assert len(stripe_box.sessions()) == 1
     other = await alice.client.post(CHECKOUT, json={"packageId": package_ids[1]}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     bobs = await bob.client.post(CHECKOUT, json={"packageId": package_ids[0]}, headers=key)

@@ -1,0 +1,17 @@
+"""One demo for the stories that leave it as they found it; those that kill it start their own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stories import demos
+from topup.runtime import embedded
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demos.Demo]:
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    running = demos.start(folder)
+    yield running
+    running.end()
+    embedded.erase(folder / "postgres")
