@@ -32,7 +32,8 @@ from stripe_sandbox.nouns import (
     tax_rates,
     webhook_endpoints,
 )
-from stripe_sandbox.pages import checkout, overview, rendering, secure
+from stripe_sandbox.pages import checkout, overview, receipts, rendering, secure
+from stripe_sandbox.pages import invoices as invoice_pages
 from stripe_sandbox.routing import Include, Routes
 from stripe_sandbox.sandbox import Sandbox
 from stripe_sandbox.settings import Settings
@@ -59,6 +60,7 @@ NOUNS: Final = (
     tax_rates,
     webhook_endpoints,
 )
+PAGES: Final = (checkout, invoice_pages, overview, receipts, secure)
 INCLUDES: Final[dict[tuple[str, str], Include]] = {
     ("charge", "refunds"): refunds.include,
     ("invoice", "payments"): invoices.include_payments,
@@ -79,7 +81,7 @@ def build(settings: Settings) -> Starlette:
             yield
 
     door = Door(sandbox, Routes((route for noun in NOUNS for route in noun.ROUTES), INCLUDES))
-    pages = [*checkout.routes(sandbox), *secure.routes(sandbox), *overview.routes(sandbox)]
+    pages = [route for page in PAGES for route in page.routes(sandbox)]
     static = Mount("/static", StaticFiles(directory=rendering.HERE / "static"))
     everything = [Route("/v1/{rest:path}", door), *pages, *control.routes(sandbox), static]
     app = Starlette(routes=everything, lifespan=lifespan)

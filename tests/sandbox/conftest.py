@@ -26,6 +26,8 @@ def shared_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 @pytest.fixture
 def box(shared_box: Box) -> Box:
     """A sandbox without any data; its endpoint from the command line is the inbox."""
+    # What the last test left in flight would otherwise arrive in this one.
+    shared_box.control("settle", timeout_s=2)
     shared_box.control("wipe")
     shared_box.inbox.received.clear()
     shared_box.inbox.answers.clear()

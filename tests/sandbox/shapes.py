@@ -46,6 +46,11 @@ def declared(cls: Note) -> dict[str, Any]:
     return {name: note for name, note in notes.items() if name != "OBJECT_NAME" and not name.startswith("_")}
 
 
+def is_required(note: Note) -> bool:
+    """Tell whether the SDK's class promises that a field is never absent."""
+    return not _may_be_absent(note)
+
+
 def _object_faults(body: dict[str, Any], cls: Note, path: str) -> Iterator[str]:
     notes = declared(cls)
     for name in body.keys() - notes.keys():

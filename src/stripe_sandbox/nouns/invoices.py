@@ -90,6 +90,11 @@ def _settings(given: Body) -> Body:
     }
 
 
+def _rendering(given: Body) -> Body:
+    blank = dict.fromkeys(("amount_tax_display", "pdf", "template", "template_version"))
+    return {**blank, **{name: value or None for name, value in given.items()}}
+
+
 def _body(work: Work, given: Body, customer: Body, currency: str) -> Body:  # one field a line
     if (given.get("automatic_tax") or {}).get("enabled"):
         raise errors.unsupported("automatic_tax[enabled]")
@@ -136,7 +141,7 @@ def _body(work: Work, given: Body, customer: Body, currency: str) -> Body:  # on
         "payment_settings": _settings(given),
         "period_end": work.now,
         "period_start": work.now,
-        "rendering": given.get("rendering") or None,
+        "rendering": _rendering(given["rendering"]) if given.get("rendering") else None,
         "status": "draft",
         "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
         "total_discount_amounts": [],
@@ -245,14 +250,14 @@ def _pay(call: Call) -> Body:
     given, work = call.params, call.work
     support.only(given, ("paid_out_of_band", "payment_method", "off_session"))
     invoice = work.get("invoice", call.id)
-    if invoice["status"] == "draft":
-        invoice = billing.finalize(work, invoice)
-    if given.get("paid_out_of_band"):
-        return billing.pay_out_of_band(work, invoice)
     method = payment_methods.chosen(work, invoice, given) or billing.default_method(work, invoice)
-    if method is None:
+    if method is None and not given.get("paid_out_of_band"):
         message = "There is no default_payment_method set on this Customer or Invoice. Please set one."
         raise errors.not_now(message, code="missing")
+    if invoice["status"] == "draft":
+        invoice = billing.finalize(work, invoice)
+    if method is None:
+        return billing.pay_out_of_band(work, invoice)
     terms = attempts.Terms(is_off_session=given.get("off_session", True), refuses_action=True)
     return billing.pay(work, invoice, method, terms)
 

@@ -32,9 +32,7 @@ def attach(work: Work, method_id: str, customer_id: str) -> Body:
             "Customer, and may not be used again."
         )
         raise errors.invalid(message, param="payment_method")
-    return work.change(
-        method, {"customer": customer_id, "allow_redisplay": method["allow_redisplay"]}, "payment_method.attached"
-    )
+    return work.change(method, {"customer": customer_id}, "payment_method.attached")
 
 
 def year_of(moment: int) -> int:
