@@ -52,7 +52,7 @@ async def test_each_line_says_its_sign_the_balance_after_it_and_why(
     assert f"{figures.MINUS}30" in line
     assert "balance after: 70" in line
     assert "An application used these credits for you." in line
-    assert "Taken from 30 welcome credits" in line
+    assert "Taken from 30 credits of your welcome, without an end" in line
     assert "essay-1" in line
 
 

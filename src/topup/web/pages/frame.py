@@ -41,6 +41,7 @@ class Shell:
     csrf_field: str
     csrf_token: str
     demo_people: Sequence[DemoPerson]
+    is_bare: bool
 
     @property
     def is_demo(self) -> bool:
@@ -66,7 +67,7 @@ def show_bare(
     request: Request, template: str, *, status: int, headers: Mapping[str, str], **values: object
 ) -> Response:
     """A whole page that asks nobody who is signed in, for when nothing may be working."""
-    shell = _shell(request, None, "")
+    shell = _shell(request, None, "", is_bare=True)
     text = rendering.html(template, shell=shell, reader=reader.of_request(request), **values)
     return HTMLResponse(text, status, dict(headers))
 
@@ -107,14 +108,15 @@ def _page_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _shell(request: Request, person: Person | None, csrf_token: str) -> Shell:
+def _shell(request: Request, person: Person | None, csrf_token: str, *, is_bare: bool = False) -> Shell:
     house = context.house_of(request)
     here = request.url.path
     return Shell(
         app_name=house.settings.app_name,
         person=person,
-        links=[Link(href, text, href == here) for href, text in _LINKS] if person else [],
+        links=[Link(href, text, href == here) for href, text in _LINKS] if person or is_bare else [],
         csrf_field=csrf.FIELD,
         csrf_token=csrf_token,
+        is_bare=is_bare,
         demo_people=demo_people.EVERYONE if house.settings.is_demo else (),
     )

@@ -34,6 +34,10 @@ class Reader:
         """Such as 19 November 2026."""
         return dates.format_date(self.local(moment), "long", locale=self.locale)
 
+    def short_day(self, moment: datetime) -> str:
+        """Such as 19 Nov 2026: for lists."""
+        return dates.format_date(self.local(moment), "medium", locale=self.locale)
+
     def weekday(self, day: date, today: date) -> str:
         """A heading: Today, Yesterday, or Thursday 19 November 2026."""
         if day == today:

@@ -30,10 +30,10 @@ _INWARDS = {
     "DISPUTE": ("Given back", "The dispute was settled, so its credits are back."),
 }
 _LOT_SOURCES = {
-    "WELCOME_BONUS": "welcome credits",
-    "PROMOTION": "gift",
-    "ADJUSTMENT": "adjustment",
-    "TRANSFER": "transfer",
+    "WELCOME_BONUS": "your welcome",
+    "PROMOTION": "a gift",
+    "ADJUSTMENT": "an adjustment",
+    "TRANSFER": "a transfer",
 }
 _OF_A_PAYMENT = frozenset({"PURCHASE", "REFUND", "DISPUTE"})
 
@@ -104,4 +104,4 @@ def _line(line: statements.Line, moves: Sequence[statements.LotMove]) -> Line:
 
 
 def _source(move: statements.LotMove) -> str:
-    return move.package_name or _LOT_SOURCES.get(move.source, "earlier credits")
+    return move.package_name or _LOT_SOURCES.get(move.source, "an earlier purchase")

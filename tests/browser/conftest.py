@@ -1,0 +1,38 @@
+"""A browser, and a world for it to look at; both once a run."""
+
+import secrets
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from playwright import sync_api
+from psycopg import sql
+
+from tests.browser import looking, residents
+from tests.browser import world as worlds
+
+
+@pytest.fixture(scope="session")
+def world(maintenance: psycopg.Connection, template: str, server_url: str) -> Iterator[residents.World]:
+    """The small world over a database of its own."""
+    name = f"topup_world_{secrets.token_hex(4)}"
+    copying = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    maintenance.execute(copying)
+    with worlds.running(urlsplit(server_url)._replace(path=f"/{name}").geturl()) as running:
+        yield running
+    maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright, looking.launched(playwright, chromium_path) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+    """A fresh page of a British reader, at the width of a phone."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
+    yield context.new_page()
+    context.close()

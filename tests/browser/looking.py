@@ -1,0 +1,123 @@
+"""How the world is looked at: the browser's switches, the pages there are, and who looks at each.
+
+Shared by the tests and by screenshots.py.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright import sync_api
+
+from tests.browser import residents
+
+SWITCHES = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """One page as one person sees it. `opens` opens every line of a statement or list."""
+
+    name: str
+    path: str
+    who: residents.Resident | None = None
+    opens: bool = False
+
+
+NAMES = (
+    "prices",
+    "prices-signed-in",
+    "prices-cancelled",
+    "buy",
+    "sign-up",
+    "sign-in",
+    "verify",
+    "forgot-password",
+    "reset-password",
+    "account",
+    "account-open",
+    "account-in-debt",
+    "account-empty",
+    "payments",
+    "payments-open",
+    "payments-empty",
+    "payment",
+    "receipt",
+    "return-pending",
+    "return-slow",
+    "return-processing",
+    "return-completed",
+    "return-expired",
+    "return-failed",
+    "return-review",
+    "mailbox",
+    "mail",
+    "not-found",
+)
+
+
+def views(world: residents.World) -> Sequence[View]:
+    """Every page in every state worth a look."""
+    amara, wolf, nia = world.amara, world.wolf, world.nia
+    returned = {
+        status: f"/payments/return?session_id={residents.session_of(one)}" for status, one in world.payments.items()
+    }
+    found = [
+        View("prices", "/"),
+        View("prices-signed-in", "/", amara),
+        View("prices-cancelled", "/packages", amara),
+        View("buy", f"/buy/{world.package_id}", amara),
+        View("sign-up", "/sign-up"),
+        View("sign-in", "/sign-in?next=/payments"),
+        View("verify", "/verify"),
+        View("forgot-password", "/forgot-password"),
+        View("reset-password", "/reset-password"),
+        View("account", "/account", amara),
+        View("account-open", "/account", amara, opens=True),
+        View("account-in-debt", "/account", wolf, opens=True),
+        View("account-empty", "/account", nia),
+        View("payments", "/payments", amara),
+        View("payments-open", "/payments", amara, opens=True),
+        View("payments-empty", "/payments", nia),
+        View("payment", f"/payments/{world.payments['PENDING']}", amara),
+        View("receipt", f"/payments/{world.payments['COMPLETED']}/receipt", amara),
+        *(View(f"return-{status.lower()}", path, amara) for status, path in returned.items()),
+        View("return-slow", returned["PENDING"] + "&since=1", amara),
+        View("mailbox", "/demo/mailbox"),
+        View("mail", f"/demo/mailbox/{world.mail_id}"),
+        View("not-found", "/nowhere", amara),
+    ]
+    return sorted(found, key=lambda view: NAMES.index(view.name))
+
+
+@contextmanager
+def launched(playwright: sync_api.Playwright, chromium_path: str) -> Iterator[sync_api.Browser]:
+    """Debian's Chromium, which talks to nobody by itself."""
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=list(SWITCHES))
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def sign_in(context: sync_api.BrowserContext, world: residents.World, who: residents.Resident | None) -> None:
+    """Give the context somebody's cookie, or nobody's."""
+    context.clear_cookies()
+    if who is not None:
+        context.add_cookies([{"name": world.cookie_name, "value": who.cookie, "url": world.address}])
+
+
+def open_view(page: sync_api.Page, world: residents.World, view: View) -> None:
+    """Go to a page as the person who looks at it."""
+    sign_in(page.context, world, view.who)
+    page.goto(world.address + view.path)
+    if view.opens:
+        page.evaluate("document.querySelectorAll('details').forEach(line => { line.open = true })")
