@@ -4,6 +4,7 @@ Requests go through every layer of the application in this process; what must be
 tests.
 """
 
+import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
+import structlog
 
 from tests.web import machines
 from topup.flows import create_admin
@@ -33,6 +35,12 @@ class Visitor:
     @property
     def user(self) -> dict[str, Any]:
         return self.login["user"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet() -> None:
+    """Nothing is logged: unconfigured, structlog would draw a picture of each traceback, and that takes seconds."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any, LiteralString
 
 import httpx2
 import psycopg
-import pytest
 
 from tests.web.conftest import ORIGIN, PASSWORD, Visitor, mailed_code, sign_up
 from topup.core import codes, limits
@@ -270,11 +269,11 @@ async def test_an_access_token_ends_after_an_hour(alice: Visitor, database_url: 
     assert _refusal(await alice.client.get("/api/auth/me")) == (401, "token_invalid")
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer x.y.z", "Basic YTpi", "topup", "Bearer topup_rt_x"])
-async def test_what_is_no_access_token_is_nobody(client: httpx2.AsyncClient, header: str) -> None:
-    answer = await client.get("/api/auth/me", headers={"Authorization": header})
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+async def test_what_is_no_access_token_is_nobody(client: httpx2.AsyncClient) -> None:
+    for header in ("Bearer", "Bearer ", "Bearer x.y.z", "Basic YTpi", "topup", "Bearer topup_rt_x"):
+        answer = await client.get("/api/auth/me", headers={"Authorization": header})
+        assert (header, answer.status_code) == (header, 401)
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 async def test_a_refresh_token_is_no_access_token(alice: Visitor) -> None:
@@ -320,35 +319,32 @@ async def test_an_unknown_address_is_mailed_no_reset_code(client: httpx2.AsyncCl
     assert _kinds(database_url) == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"email": "alice"},
-        {"email": 1},
-        {"password": "short"},
-        {"password": "x" * 129},
-        {"password": "nul\x00in it, long enough"},
-        {"firstName": ""},
-        {"firstName": "  \u200b "},
-        {"firstName": "Al\nice"},
-        {"firstName": "\u202eecilA"},
-        {"firstName": "x" * 101},
-        {"lastName": None},
-        {"role": "ADMIN"},
-        {"isAdmin": True},
-        {"balance": 1000},
-        {"is_admin": True},
-        {"first_name": "Alice"},
-    ],
-    ids=str,
-)
-async def test_a_registration_with_anything_odd_in_it_is_refused(
-    client: httpx2.AsyncClient, change: dict[str, object]
-) -> None:
+ODD: list[dict[str, object]] = [
+    {"email": "alice"},
+    {"email": 1},
+    {"password": "short"},
+    {"password": "x" * 129},
+    {"password": "nul\x00in it, long enough"},
+    {"firstName": ""},
+    {"firstName": "  \u200b "},
+    {"firstName": "Al\nice"},
+    {"firstName": "\u202eecilA"},
+    {"firstName": "x" * 101},
+    {"lastName": None},
+    {"role": "ADMIN"},
+    {"isAdmin": True},
+    {"balance": 1000},
+    {"is_admin": True},
+    {"first_name": "Alice"},
+]
+
+
+async def test_a_registration_with_anything_odd_in_it_is_refused(client: httpx2.AsyncClient) -> None:
     """Faults 68, 84: no role, no flag and no field of ours comes in from outside."""
-    answer = await client.post("/api/auth/register", json={**ALICE, **change})
-    assert answer.status_code == 422
-    assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"/{name}" for name in change]
+    for change in ODD:
+        answer = await client.post("/api/auth/register", json={**ALICE, **change})
+        pointers = [fault["pointer"] for fault in answer.json()["errors"]]
+        assert (answer.status_code, pointers) == (422, [f"/{name}" for name in change])
 
 
 async def test_no_answer_repeats_a_password(client: httpx2.AsyncClient) -> None:

@@ -5,17 +5,19 @@ uvicorn has no such limit of its own. Never buffers: memory stays flat however m
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from topup.web import errors
 
 LIMIT_BYTES = 1024 * 1024
 ROSTER_LIMIT_BYTES = 5 * 1024 * 1024
+_SENTENCE = "The body is larger than this address takes."
 ROSTER_PATHS = ("/api/sessions/rosters", "/sessions/roster")
+# What is sent beyond the limit is read and thrown away up to here, so that the sender gets to read the refusal.
+DISCARDED_BYTES_MAX = 16 * 1024 * 1024
 _DIGITS_MAX = 18
-_TOO_LARGE = errors.Problem(
-    413, "too_large", "The body is larger than this address takes.", headers={"Connection": "close"}
-)
+_CLOSE = {"Connection": "close"}
 
 
 class BodyLimit:
@@ -30,8 +32,11 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit_bytes = ROSTER_LIMIT_BYTES if scope["path"].startswith(ROSTER_PATHS) else LIMIT_BYTES
-        if _announced_bytes(scope) > limit_bytes:
-            await errors.answer(_TOO_LARGE, errors.request_id_of(scope))(scope, receive, send)
+        announced_bytes = _announced_bytes(scope)
+        if announced_bytes > limit_bytes:
+            is_read = announced_bytes <= DISCARDED_BYTES_MAX and await _discard(receive)
+            problem = errors.Problem(413, "too_large", _SENTENCE, headers={} if is_read else _CLOSE)
+            await errors.render(Request(scope), problem)(scope, receive, send)
             return
         seen_bytes = 0
 
@@ -40,11 +45,25 @@ class BodyLimit:
             message = await receive()
             seen_bytes += len(message.get("body", b""))
             if seen_bytes > limit_bytes:
+                is_read = not message.get("more_body") or await _discard(receive)
                 # The framework passes an HTTPException on and turns any other error while reading into a 400.
-                raise HTTPException(413, headers={"Connection": "close"})
+                raise HTTPException(413, headers={} if is_read else _CLOSE)
             return message
 
         await self.app(scope, counted, send)
+
+
+async def _discard(receive: Receive) -> bool:
+    """Read the rest and keep nothing of it; whether it came to its end."""
+    seen_bytes = 0
+    while seen_bytes <= DISCARDED_BYTES_MAX:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return False
+        if not message.get("more_body"):
+            return True
+        seen_bytes += len(message.get("body", b""))
+    return False
 
 
 def _announced_bytes(scope: Scope) -> int:
