@@ -40,7 +40,7 @@ class Visitor:
 @pytest.fixture(autouse=True, scope="session")
 def quiet() -> None:
     """Nothing is logged: unconfigured, structlog would draw a picture of each traceback, and that takes seconds."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL + 1))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.fixture
