@@ -21,7 +21,7 @@ class Machine:
     client: httpx2.AsyncClient
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    async def post(self, path: str, body: Any = None, *, key: str | None = None) -> httpx2.Response:
+    async def post(self, path: str, body: object = None, *, key: str | None = None) -> httpx2.Response:
         headers = {"Idempotency-Key": key or f"key-{next(self.numbers)}"}
         return await self.client.post(path, json=body, headers=headers)
 
