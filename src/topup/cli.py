@@ -59,6 +59,7 @@ def demo(
     _prepare()
     stages.be_local()
     given = Settings.from_environment()
+    stages.ensure_not_live(given)
     logs.configure("warning" if given.log_level == "info" else given.log_level)
     folder = (data or demo_folder.default()).absolute()
     with _ended_in_order(), demo_folder.taken(folder):

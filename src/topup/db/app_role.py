@@ -12,7 +12,11 @@ from topup.db import migrate
 NAME = "topup_app"
 
 EXISTS = "SELECT FROM pg_roles WHERE rolname = %s"
-MAY_WEAR = "SELECT coalesce((SELECT pg_has_role(oid, 'USAGE') FROM pg_roles WHERE rolname = %s), false)"
+# Roles belong to the whole server, rights to one database: both must be there.
+MAY_WEAR = """
+    SELECT coalesce(bool_and(pg_has_role(oid, 'MEMBER') AND has_table_privilege(oid, 'deployment', 'UPDATE')), false)
+    FROM pg_roles WHERE rolname = %s
+"""
 TURN = "SELECT pg_advisory_lock(%s)"
 
 # History is written once: no UPDATE and no DELETE. The schema's own version is none of a running program's business.
@@ -44,7 +48,7 @@ def ensure(database_url: str) -> bool:
 
 
 def may_wear(database_url: str) -> bool:
-    """Whether a connection of ours may put the role on."""
+    """Whether a connection of ours may put the role on, and the role may then do its work in this database."""
     with psycopg.connect(database_url) as conn:
         found = conn.execute(MAY_WEAR, [NAME]).fetchone()
     return bool(found and found[0])
