@@ -18,7 +18,7 @@ PAGE_BYTES_MAX = 100_000
 RUN_AXE = "() => axe.run(document, {resultTypes: ['violations']})"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SMALL_TARGETS = """() => [...document.querySelectorAll(
-    "button:not(.plain), [role=button], summary, input:not([type=hidden])"
+    "button:not(.plain), .button, summary, input:not([type=hidden])"
 )].filter(one => one.getClientRects().length && one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"""
 NOT_FOUND = "the server responded with a status of 404"
 

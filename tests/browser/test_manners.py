@@ -79,7 +79,7 @@ def test_older_lines_join_the_statement_without_leaving_the_page(page: sync_api.
     page.goto(f"{world.address}/account")
     lines = page.locator("details.line")
     before = lines.count()
-    page.get_by_role("button", name="Older").click()
+    page.get_by_role("link", name="Older").click()
     sync_api.expect(lines).not_to_have_count(before)
     assert page.url.endswith("/account")
     assert page.get_by_role("heading", name="Today").count() == 1
@@ -92,7 +92,7 @@ def test_the_statement_is_whole_without_javascript(browser: sync_api.Browser, wo
     page.goto(f"{world.address}/account")
     page.locator("summary").first.click()
     sync_api.expect(page.locator("details[open] dl")).to_be_visible()
-    page.get_by_role("button", name="Older").click()
+    page.get_by_role("link", name="Older").click()
     sync_api.expect(page.get_by_role("link", name="Back to the newest")).to_be_visible()
     assert page.get_by_role("button", name="Copy").count() == 0
     context.close()
