@@ -78,9 +78,7 @@ def _credit(book: Book, account: Account, command: commands.Credit) -> Outcome:
     transfer = book.transfer(source, account.id, account.unit, command.credits, command.kind, command)
     terms = Terms(command.priority, _end_of(book, command), command.kind, command.payment_id)
     lot = book.open_lot(account, transfer, book.new_id(), command.credits, terms)
-    entry = _come_in(book, account, transfer, [(lot, command.credits)])
-    settle(book, account)
-    return Done((entry,))
+    return Done((_come_in(book, account, transfer, [(lot, command.credits)]),))
 
 
 def _end_of(book: Book, command: commands.Credit) -> datetime | None:
