@@ -57,7 +57,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx2", "httpcore2", "stripe", "procrastinate", "uvicorn.access"):
+    for noisy in ("alembic", "httpx2", "httpcore2", "stripe", "procrastinate", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 
 

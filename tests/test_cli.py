@@ -1,0 +1,178 @@
+"""The commands as an operator types them: what they say, how they end, and with which status."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.stories import demos
+from tests.stripe_boxes import StripeBox
+
+WITHIN_SECONDS = 60
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment without any setting of Topup's, and these."""
+    ours = ("STRIPE_", "TOPUP_", "VITE_", "DATABASE_URL", "JWT_SECRET", "FRONTEND_URL", "SMTP_")
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(ours)}, **settings}
+
+
+def topup(
+    *arguments: str, settings: Mapping[str, str] | None = None, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "topup", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        env=environment(**(settings or {})),
+        timeout=WITHIN_SECONDS,
+        check=False,
+    )
+
+
+@contextmanager
+def running(
+    *arguments: str, settings: Mapping[str, str], folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A command that runs until it is told to end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "topup", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(**settings),
+        cwd=folder,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def sound(database_url: str, stripe_box: StripeBox) -> dict[str, str]:
+    """The environment of a deployment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return {
+        "DATABASE_URL": database_url,
+        "STRIPE_SECRET_KEY": "sk_test_tests",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_tests",
+        "STRIPE_WEBHOOK_SECRET": "whsec_tests",
+        "JWT_SECRET": "tests-only-tests-only-tests-only-tests",
+        "FRONTEND_URL": f"http://127.0.0.1:{port}",
+        "TOPUP_PORT": str(port),
+        "TOPUP_STRIPE_API_BASE": stripe_box.url,
+    }
+
+
+def test_help_names_every_command_and_loads_none_of_their_libraries() -> None:
+    said = topup("--help").stdout
+    for command in ("demo", "serve", "worker", "migrate", "seed", "sandbox", "users"):
+        assert command in said
+    heavy = "{'stripe', 'fastapi', 'psycopg', 'alembic', 'uvloop'} & set(__import__('sys').modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import topup.cli; print({heavy})"], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_deployment_without_settings_is_refused_in_one_sentence(command: str) -> None:
+    refused = topup(command, settings={"TOPUP_PORT": "0"})
+    assert refused.returncode == 1
+    [sentence] = refused.stderr.splitlines()
+    for name in ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET", "JWT_SECRET"):
+        assert name in sentence
+
+
+@pytest.mark.parametrize("arguments", [("migrate",), ("seed",), ("users", "create-admin", "ada@example.com")])
+def test_commands_on_a_database_say_that_they_need_one(arguments: tuple[str, ...]) -> None:
+    refused = topup(*arguments, typed="correct horse battery\n")
+    assert (refused.returncode, refused.stderr) == (1, "DATABASE_URL is not set.\n")
+
+
+def test_empty_database_becomes_a_shop_with_an_admin(empty_database_url: str) -> None:
+    settings = {"DATABASE_URL": empty_database_url}
+    for _ in range(2):
+        assert topup("migrate", settings=settings).returncode == 0
+    assert [topup("seed", settings=settings).stdout for _ in range(2)] == [
+        "3 packages added.\n",
+        "0 packages added.\n",
+    ]
+    made = topup("users", "create-admin", "Ada@Example.com", settings=settings, typed="correct horse battery\n")
+    assert (made.returncode, made.stdout) == (0, "ada@example.com is an admin.\n")
+    with psycopg.connect(empty_database_url) as conn:
+        assert conn.execute("SELECT email, is_admin FROM users").fetchall() == [("ada@example.com", True)]
+        packages = conn.execute("SELECT credits, price_minor, currency FROM packages ORDER BY 1").fetchall()
+    assert packages == [(100, 1000, "gbp"), (500, 4500, "gbp"), (1000, 8000, "gbp")]
+
+
+@pytest.mark.parametrize(("email", "password"), [("nonsense", "correct horse battery"), ("ada@example.com", "short")])
+def test_admin_without_address_or_password_is_not_made(database_url: str, email: str, password: str) -> None:
+    refused = topup("users", "create-admin", email, settings={"DATABASE_URL": database_url}, typed=f"{password}\n")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT FROM users").fetchall() == []
+
+
+def test_server_answers_until_it_is_told_to_stop(sound: dict[str, str]) -> None:
+    with running("serve", settings=sound) as process:
+        url = sound["FRONTEND_URL"]
+        demos.until(lambda: answers(f"{url}/ready"))
+        assert httpx2.get(f"{url}/health").json() == {"status": "OK"}
+        assert httpx2.get(f"{url}/demo/mailbox").status_code == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_SECONDS) == 0
+        assert not answers(f"{url}/health")
+
+
+def test_second_server_on_a_port_is_refused_in_one_sentence(sound: dict[str, str]) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", int(sound["TOPUP_PORT"])))
+        holder.listen()
+        refused = topup("serve", settings=sound)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"Port {sound['TOPUP_PORT']} on 127.0.0.1 cannot be used")
+
+
+def test_worker_ends_when_it_is_told_to(sound: dict[str, str], database_url: str) -> None:
+    with running("worker", settings=sound) as process:
+        demos.until(lambda: has_beaten(database_url))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_SECONDS) == 0
+
+
+def test_sandbox_command_is_the_offline_stripe(tmp_path: Path) -> None:
+    with running("sandbox", "--port", "0", settings={}, folder=tmp_path) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().removeprefix("stripe: ").strip()
+        assert httpx2.get(f"{url}/v1/customers", headers={"Authorization": "Bearer sk_test_x"}).status_code == 200
+        assert httpx2.get(f"{url}/v1/customers", headers={"Authorization": "Bearer sk_live_x"}).status_code == 401
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_SECONDS) == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(url).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+def has_beaten(database_url: str) -> bool:
+    with psycopg.connect(database_url) as conn:
+        return bool(conn.execute("SELECT FROM heartbeats").fetchall())
