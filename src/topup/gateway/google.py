@@ -64,9 +64,9 @@ class Issuer:
             keys_url = about.get("jwks_uri")
             if about.get("issuer") != self.issuer or not isinstance(keys_url, str):
                 raise _away("describes itself as somebody else")
-            if urlsplit(keys_url).scheme != urlsplit(self.issuer).scheme:
-                raise _away("shows its keys in an unsafe place")
             try:
+                if urlsplit(keys_url).scheme != urlsplit(self.issuer).scheme:
+                    raise _away("shows its keys in an unsafe place")
                 return jwk.KeySet.import_key_set({"keys": (await _json(http, keys_url)).get("keys", [])})
             except (JoseError, ValueError, TypeError, AttributeError) as error:
                 raise _away("shows keys that cannot be read") from error

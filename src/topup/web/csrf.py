@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -38,12 +39,16 @@ async def token(request: Request) -> str:
     return _of(request, f"anonymous {_anonymous_secret(request)}")
 
 
-async def guard(request: Request) -> None:
+async def guard(request: Request) -> AsyncIterator[None]:
     """Refuse a form POST that none of our pages made."""
     check_origin(request)
     form = await request.form()
-    given = form.get(FIELD)
-    await _check_token(request, given if isinstance(given, str) else "")
+    try:
+        given = form.get(FIELD)
+        await _check_token(request, given if isinstance(given, str) else "")
+        yield
+    finally:
+        await form.close()
 
 
 GuardDep = Annotated[None, Depends(guard)]
