@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from tests import stripe_boxes
@@ -22,6 +23,8 @@ from topup.runtime import embedded
 
 # Stripe's SDK asks for httpx, which is no longer looked after; every entry point gives it httpx2 instead.
 httpx2.alias_httpx()
+# A traceback with every local variable, as structlog draws it where nothing is configured, takes seconds to draw.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 SERVERS = Path(__file__).parent.parent / ".topup" / "tests"
 # Nothing here outlives the run, so nothing waits for the disk.
@@ -78,6 +81,14 @@ def template(maintenance: psycopg.Connection, server_url: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(maintenance: psycopg.Connection, template: str, server_url: str) -> Iterator[str]:
     """A database of this test's own, with the schema."""
+    name = _create(maintenance, template)
+    yield _address(server_url, name)
+    _drop(maintenance, name)
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(maintenance: psycopg.Connection, template: str, server_url: str) -> Iterator[str]:
+    """A database that the tests of one module share, with the schema: each minds its own accounts."""
     name = _create(maintenance, template)
     yield _address(server_url, name)
     _drop(maintenance, name)
