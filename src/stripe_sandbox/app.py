@@ -32,7 +32,7 @@ from stripe_sandbox.nouns import (
     tax_rates,
     webhook_endpoints,
 )
-from stripe_sandbox.pages import checkout, overview, receipts, rendering, secure
+from stripe_sandbox.pages import checkout, elements, overview, receipts, rendering, secure
 from stripe_sandbox.pages import invoices as invoice_pages
 from stripe_sandbox.routing import Include, Routes
 from stripe_sandbox.sandbox import Sandbox
@@ -60,7 +60,7 @@ NOUNS: Final = (
     tax_rates,
     webhook_endpoints,
 )
-PAGES: Final = (checkout, invoice_pages, overview, receipts, secure)
+PAGES: Final = (checkout, elements, invoice_pages, overview, receipts, secure)
 INCLUDES: Final[dict[tuple[str, str], Include]] = {
     ("charge", "refunds"): refunds.include,
     ("invoice", "payments"): invoices.include_payments,

@@ -22,6 +22,11 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 
+FRAMED: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors *"
+)
+
 ENVIRONMENT: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -35,6 +40,13 @@ def page(template: str, status: int = 200, **shown: object) -> HTMLResponse:
     """Return a rendered page."""
     html = ENVIRONMENT.get_template(template).render(**shown)
     return HTMLResponse(html, status, HEADERS)
+
+
+def framed(template: str, status: int = 200, **shown: object) -> HTMLResponse:
+    """Return a page that any other page may hold in a frame, and whose script may call the API."""
+    response = page(template, status, **shown)
+    response.headers["Content-Security-Policy"] = FRAMED
+    return response
 
 
 def _grouped(number: str) -> str:

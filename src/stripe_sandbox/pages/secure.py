@@ -25,7 +25,9 @@ def routes(sandbox: Sandbox) -> list[Route]:
             intent = _intent(work, request)
             if intent is None:
                 return rendering.page("missing.html", 404, what="payment")
-            return rendering.page("secure.html", intent=intent, is_waiting=intent["status"] == "requires_action")
+            is_waiting = intent["status"] == "requires_action"
+            render = rendering.framed if _is_embedded(request) else rendering.page
+            return render("secure.html", intent=intent, is_waiting=is_waiting)
 
     async def answer(request: Request) -> Response:
         form = await request.form()
@@ -42,6 +44,8 @@ def routes(sandbox: Sandbox) -> list[Route]:
                 intent = work.get(intent["object"], intent["id"])
             session = work.find(work.hidden(intent["id"]).get("session"))
             events = work.events
+        if _is_embedded(request):
+            return rendering.framed("answered.html")
         if session and session["status"] == "complete":
             return await checkout.forward(sandbox, session, events)
         if session:
@@ -50,6 +54,11 @@ def routes(sandbox: Sandbox) -> list[Route]:
 
     address = "/3d-secure/{secret}"
     return [Route(address, show, methods=["GET"]), Route(address, answer, methods=["POST"])]
+
+
+def _is_embedded(request: Request) -> bool:
+    """Tell whether the page stands in a frame that Stripe.js's stand-in has put over the buyer's page."""
+    return "embedded" in request.query_params
 
 
 def _intent(work: Work, request: Request) -> Body | None:
