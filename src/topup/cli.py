@@ -208,7 +208,7 @@ async def _demo(stage: "Stage", bound: "socket.socket") -> None:
                 bound,
                 settings=stage.settings,
                 stop=stop,
-                on_ready=lambda: print(demo_words.of(stage), flush=True),  # noqa: T201 - what a demo is started for
+                on_ready=lambda: _say(demo_words.of(stage)),
             )
 
 
@@ -256,6 +256,12 @@ async def _create_key(settings: Settings, name: str, scopes: "list[Scope]") -> N
     async with house.opened(settings) as home:
         created = await flow.create(home.pool, name=name, scopes=scopes, created_by=None)
     typer.echo(created.text)
+
+
+def _say(words: str) -> None:
+    """Print what somebody waits for, also through a pipe; that they have stopped reading ends nothing."""
+    with contextlib.suppress(BrokenPipeError):
+        print(words, flush=True)  # noqa: T201 - what the command is started for
 
 
 def _prepare() -> None:

@@ -108,11 +108,14 @@ def test_two_demos_stand_beside_each_other_but_not_on_one_folder(folder: Path, t
     embedded.erase(tmp_path / "beside" / "postgres")
 
 
-def test_webhook_secret_of_the_environment_signs_and_verifies(folder: Path) -> None:
-    demo = demos.start(folder, environment={"STRIPE_WEBHOOK_SECRET": "whsec_of_the_environment"})
+def test_webhook_secret_and_local_front_end_of_the_environment_are_used(folder: Path) -> None:
+    environment = {"STRIPE_WEBHOOK_SECRET": "whsec_of_the_environment", "FRONTEND_URL": "http://localhost:5173/"}
+    demo = demos.start(folder, environment=environment)
+    assert demo.told("app").startswith("http://127.0.0.1:")
     with demo.student("wim@example.com") as wim:
         checkout = wim.open_checkout()
-        wim.pay(checkout)
+        back = wim.pay(checkout).headers["location"]
+        assert back == f"http://localhost:5173/payments/return?session_id={checkout['sessionId']}"
         demos.until(lambda: wim.stored_status(checkout) == "COMPLETED")
     assert demo.end() == 0
 

@@ -69,7 +69,7 @@ async def _make_afresh(pool: Pool, stripe: protocol.Stripe, order: _Order) -> pr
 
 
 async def _create(stripe: protocol.Stripe, order: _Order) -> protocol.CheckoutSession:
-    payment = order.payment
+    payment, app_url = order.payment, order.app_url.rstrip("/")
     new = protocol.NewCheckout(
         payment_id=payment.id,
         account_id=payment.account_id,
@@ -78,8 +78,8 @@ async def _create(stripe: protocol.Stripe, order: _Order) -> protocol.CheckoutSe
         description=_counted(payment.credits, payment.unit),
         price_minor=payment.price_minor,
         currency=payment.currency,
-        success_url=f"{order.app_url}/payments/return?session_id={{CHECKOUT_SESSION_ID}}",
-        cancel_url=f"{order.app_url}/packages",
+        success_url=f"{app_url}/payments/return?session_id={{CHECKOUT_SESSION_ID}}",
+        cancel_url=f"{app_url}/packages",
     )
     return await stripe.create_checkout(new, key=f"checkout:{payment.id}:{payment.attempt}")
 

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import structlog
@@ -26,6 +27,7 @@ from topup.settings import Settings
 HOST = "127.0.0.1"
 DATABASE = "topup"
 LOOK_EVERY_SECONDS = 2.0
+LOOPBACK = (HOST, "localhost", "::1")
 LIVE = ("sk_live_", "rk_live_", "pk_live_")
 
 log = structlog.get_logger()
@@ -55,7 +57,8 @@ class Stage:
                 await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
             if not stop.is_set() and not self.stripe.is_alive:
                 log.warning("stripe_sandbox_restarted")
-                await asyncio.to_thread(self.stripe.restart)
+                with contextlib.suppress(errors.Unavailable):
+                    await asyncio.to_thread(self.stripe.restart)
 
 
 @contextlib.contextmanager
@@ -120,6 +123,12 @@ def _database(server: embedded.Server) -> str:
     return server.dsn_for(DATABASE)
 
 
+def _is_local(url: str) -> bool:
+    """Whether it is a front end on this machine; the address of a real one, set for something else, is left alone."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
 def _settings(
     given: Settings, kept: demo_folder.Kept, webhook_secrets: list[str], database_url: str, stripe_address: str
 ) -> Settings:
@@ -132,7 +141,7 @@ def _settings(
             "stripe_publishable_key": given.stripe_publishable_key or kept.stripe_publishable_key,
             "stripe_webhook_secrets": [SecretStr(secret) for secret in webhook_secrets],
             "stripe_api_base": stripe_address,
-            "frontend_url": f"http://{HOST}:{kept.port}",
+            "frontend_url": given.frontend_url if _is_local(given.frontend_url) else f"http://{HOST}:{kept.port}",
             "host": HOST,
             "port": kept.port,
             "trusted_proxies": "",

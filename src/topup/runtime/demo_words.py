@@ -16,7 +16,7 @@ TEST_CARDS = (
 
 def of(stage: Stage) -> str:
     """The whole text."""
-    app = stage.settings.frontend_url
+    app = f"http://{stage.settings.host}:{stage.settings.port}"
     lines = [
         f"app: {app}",
         f"stripe: {stage.stripe.address}",

@@ -160,7 +160,7 @@ def _status(payment: Payment) -> dict[str, object]:
 
 
 def _answer(payment: Payment, app_url: str) -> PaymentAnswer:
-    own_receipt = f"{app_url}/payments/{payment.id}/receipt" if payment.completed_at else None
+    own_receipt = f"{app_url.rstrip('/')}/payments/{payment.id}/receipt" if payment.completed_at else None
     return PaymentAnswer.model_validate(
         {
             **_status(payment),
