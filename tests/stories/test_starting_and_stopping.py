@@ -90,11 +90,16 @@ def test_offline_stripe_that_dies_is_started_again_at_its_address(folder: Path) 
     assert demo.end() == 0
 
 
-def test_killed_demo_takes_its_offline_stripe_along(folder: Path) -> None:
+def test_killed_demo_takes_its_offline_stripe_along_and_leaves_nothing_in_the_way(folder: Path) -> None:
     demo = demos.start(folder)
     os.kill(demo.process.pid, signal.SIGKILL)
     demos.ended(demo.process)
     demos.until(lambda: not accepts(demo.stripe_url))
+    again = demos.start(folder)
+    assert again.told("app") == demo.told("app")
+    processes = again.processes()
+    assert again.end() == 0
+    assert are_gone(processes)
 
 
 def test_two_demos_stand_beside_each_other_but_not_on_one_folder(folder: Path, tmp_path: Path) -> None:
