@@ -19,6 +19,7 @@ from stripe_sandbox.store import Body
 from stripe_sandbox.work import Work
 
 HEADINGS: Final = ("Succeeds", "Asks for 3-D Secure", "Declined", "Disputed, or refunded in its own way")
+OFTEN: Final = ("4242424242424242", "4000000000000002", "4000000000009995", "4000002760003184", "4000000000000259")
 RETURNED: Final = "{CHECKOUT_SESSION_ID}"
 
 
@@ -125,6 +126,7 @@ def _page(
         has_both={"card", "bacs_debit"} <= set(session["payment_method_types"]),
         message=str(refusal) if refusal else last.get("message"),
         wrong=refusal.error.get("param") if refusal else None,
+        often=[cards.BY_NUMBER[number] for number in OFTEN],
         groups=_groups(),
         accounts=banks.ALL,
         sort_code=banks.SORT_CODE,
@@ -145,7 +147,12 @@ def _typed(work: Work, typed: dict[str, str], *, is_bank: bool) -> dict[str, str
     card = cards.BY_NUMBER.get(typed.get("card", ""))
     if card and not is_bank:
         year = str(payment_methods.token_expiry(work)[1])
-        shown |= {"card_number": card.number, "exp_month": "12", "exp_year": year, "cvc": "1234"[: card.cvc_length]}
+        shown |= {
+            "card_number": rendering.grouped(card.number),
+            "exp_month": "12",
+            "exp_year": year,
+            "cvc": "1234"[: card.cvc_length],
+        }
     return shown
 
 

@@ -49,7 +49,7 @@ def framed(template: str, status: int = 200, **shown: object) -> HTMLResponse:
     return response
 
 
-def _grouped(number: str) -> str:
+def grouped(number: str) -> str:
     """Return a card number in the groups printed on the card."""
     if len(number) == len("378282246310005"):
         return " ".join([number[:4], number[4:10], number[10:]])
@@ -60,9 +60,13 @@ def _when(moment: float) -> str:
     return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%-d %b %Y, %H:%M:%S UTC")
 
 
+def _day(moment: float) -> str:
+    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%-d %b %Y, %H:%M UTC")
+
+
 def _iso(moment: float) -> str:
     return dt.datetime.fromtimestamp(moment, dt.UTC).isoformat()
 
 
-FILTERS: Final[dict[str, Any]] = {"money": money.written, "grouped": _grouped, "when": _when, "iso": _iso}
+FILTERS: Final[dict[str, Any]] = {"money": money.written, "grouped": grouped, "when": _when, "day": _day, "iso": _iso}
 ENVIRONMENT.filters.update(FILTERS)
