@@ -222,6 +222,36 @@ async def test_failure_after_the_work_finds_the_session_that_was_made(
     assert [session.id for session in stripe_box.sessions()] == [payment.stripe_session_id]
 
 
+async def test_deployment_that_moved_between_two_clicks_finds_its_session(
+    pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person
+) -> None:
+    """Fault 31: the address is the one value under the key that is not a row's, so Stripe refuses the repeat."""
+    package_id = await put_on_sale(pool)
+    stripe_box.control("faults", answer="lost", method="POST", path="/v1/checkout/sessions", after_work=True)
+    with pytest.raises(errors.GatewayError):
+        await start(pool, gateway, alice, package_id)
+    buyer = checkout.Buyer(alice.user_id, alice.account_id, "STUDENT")
+    payment = await checkout.start(pool, gateway, buyer=buyer, package_id=package_id, app_url="https://moved.example")
+    assert [session.id for session in stripe_box.sessions()] == [payment.stripe_session_id]
+
+
+async def test_buyer_renamed_between_two_clicks_is_one_customer_of_ours(
+    pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person
+) -> None:
+    """The first customer's answer was lost; it stays at Stripe, unused."""
+    package_id = await put_on_sale(pool)
+    stripe_box.control("faults", answer="lost", method="POST", path="/v1/customers", after_work=True)
+    with pytest.raises(errors.GatewayError):
+        await start(pool, gateway, alice, package_id)
+    await change(pool, "UPDATE users SET last_name = 'Married' WHERE id = %s", alice.user_id)
+    started = await asyncio.gather(*(start(pool, gateway, alice, package_id) for _ in range(4)))
+    [kept] = {payment.stripe_customer_id for payment in started}
+    names = {customer.id: customer.name for customer in stripe_box.customers()}
+    assert sorted(names.values()) == ["Alice Example", "Alice Married"]
+    assert kept is not None
+    assert names[kept] == "Alice Married"
+
+
 async def test_a_day_later_stripe_is_looked_through_before_anything_is_made_again(
     pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person
 ) -> None:
