@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 
@@ -142,3 +143,18 @@ async def test_a_server_that_answers_rubbish_is_named_and_ends_nothing() -> None
     assert found.pop("health") is State.OK
     assert found.pop("ready") is State.OK
     assert set(found.values()) == {State.FAILED, State.SKIPPED}
+
+
+def test_a_refusal_must_have_the_status_the_shape_and_the_word_that_were_promised() -> None:
+    fields = ("type", "title", "status", "detail", "error", "requestId", "errors")
+    problem = {**dict.fromkeys(fields, ""), "code": "not_found"}
+    told = {"content-type": "application/problem+json"}
+    answers = {
+        httpx2.Response(404, json=problem, headers=told): State.OK,
+        httpx2.Response(403, json=problem, headers=told): State.FAILED,
+        httpx2.Response(404, json=problem): State.FAILED,
+        httpx2.Response(404, json={**problem, "code": "other"}, headers=told): State.FAILED,
+        httpx2.Response(404, json={"code": "not_found"}, headers=told): State.FAILED,
+    }
+    for answer, state in answers.items():
+        assert outside._refusal("x", answer, 404, "not_found").state is state
