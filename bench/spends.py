@@ -1,0 +1,145 @@
+"""Spends per second over HTTP, on one hot account and spread over 10,000, against pgbench on the same server.
+
+The hot account is compared with 32 clients that update one single row; the spread with 32 clients that write the rows of a
+spend, one transaction each. Every spend has its own idempotency key, a description, and is durable before its 201.
+"""
+
+import json
+import secrets
+import uuid
+from collections.abc import Sequence
+
+from bench import rig
+from topup.core import api_keys, ids
+
+SPENDS = 10_000
+SPREAD = 10_000
+CONNECTIONS = 32
+RUNS = 1
+
+HOT_ROW = "UPDATE bench_row SET balance = balance - 1 WHERE id = 1;"
+
+ONE_SPEND_A_TRANSACTION = r"""
+\set n random(1, 10000)
+BEGIN;
+SELECT gen_random_uuid() AS t, gen_random_uuid() AS e, a.account_id AS a, a.lot_id AS l FROM bench_accounts a WHERE n = :n \gset
+SELECT seq + 1 AS s, balance - 1 AS b FROM accounts WHERE id = :a FOR NO KEY UPDATE \gset
+SELECT count(*) FROM idempotency WHERE principal = 'bench' AND route = 'spend' AND key = :t::text;
+SELECT id, remaining FROM lots WHERE account_id = :a AND (remaining > 0 OR held > 0);
+INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor, text_digest,
+    recorded_at)
+  VALUES (:t, :a, '00000000-0000-7000-8000-000000000003', 'credit', 1, 'USAGE', 'spend', :t::text, 'bench', '\x00', now());
+INSERT INTO transfer_texts (transfer_id, description, salt) VALUES (:t, 'Essay marked', '\x00');
+INSERT INTO entries (account_id, seq, id, transfer_id, amount, balance_after, hash, recorded_at)
+  VALUES (:a, :s, :e, :t, -1, :b, '\x00', now());
+INSERT INTO entry_lots (account_id, seq, lot_id, amount) VALUES (:a, :s, :l, -1);
+UPDATE lots SET remaining = remaining - 1 WHERE id = :l;
+UPDATE accounts SET balance = balance - 1, seq = seq + 1 WHERE id = :a;
+INSERT INTO idempotency (principal, route, key, fingerprint, status, answer)
+  VALUES ('bench', 'spend', :t::text, '\x00', 201, '{"id": "x", "amount": 1, "balanceAfter": 1}');
+COMMIT;
+"""
+
+
+def main() -> None:
+    """Run the measure and print its table."""
+    with rig.bench() as bench:
+        key = application_key(bench)
+        hot = accounts(bench, 1)
+        spread = accounts(bench, SPREAD)
+        _lay_baselines(bench, spread)
+        figures: dict[str, list[float]] = {}
+        for _ in range(RUNS):
+            _measure(bench, key, "hot", [account for account, _ in hot], figures)
+            _measure(bench, key, "spread", [account for account, _ in spread], figures)
+            theirs = rig.pgbench(bench, HOT_ROW, clients=CONNECTIONS, transactions=SPENDS)
+            figures.setdefault("hot pgbench/s", []).append(theirs)
+            theirs = rig.pgbench(bench, ONE_SPEND_A_TRANSACTION, clients=CONNECTIONS, transactions=SPENDS)
+            figures.setdefault("spread pgbench/s", []).append(theirs)
+    for way in ("hot", "spread"):
+        ratio = rig.median(figures[f"{way} spends/s"]) / rig.median(figures[f"{way} pgbench/s"])
+        figures[f"{way} ratio"] = [ratio]
+    for name in sorted(figures):
+        print(f"{name:32}{rig.median(figures[name]):10.3f}   {[round(value, 2) for value in figures[name]]}")
+
+
+def application_key(bench: rig.Bench) -> str:
+    """An API key that may spend."""
+    key = api_keys.build(secrets.token_bytes(api_keys.PREFIX_BYTES), secrets.token_bytes(api_keys.SECRET_BYTES))
+    with bench.connect() as connection:
+        connection.execute(
+            "INSERT INTO api_keys (id, application_id, name, prefix, secret_hash, scopes) VALUES (%s, %s, %s, %s, %s, %s)",
+            [ids.new(), ids.new(), "bench", key.prefix, key.digest(), ["read", "spend", "grant", "admin"]],
+        )
+    return key.text
+
+
+def accounts(bench: rig.Bench, count: int, *, credits_each: int = 1_000_000_000) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Accounts with one lot each, laid without the journal: (account, lot)."""
+    made = [(ids.new(), ids.new(), ids.new()) for _ in range(count)]
+    with bench.connect() as connection, connection.transaction():
+        with connection.cursor().copy("COPY accounts (id, unit, external_id, balance) FROM STDIN") as copy:
+            for account_id, _, _ in made:
+                copy.write_row((account_id, "credit", str(account_id), credits_each))
+        connection.execute("SET LOCAL session_replication_role = replica")
+        with connection.cursor().copy(
+            "COPY lots (id, account_id, transfer_id, opened_seq, amount, remaining, priority, source, created_at) FROM STDIN"
+        ) as copy:
+            for account_id, lot_id, transfer_id in made:
+                lot = (lot_id, account_id, transfer_id, 1, credits_each, credits_each, 100, "PROMOTION", "2026-01-01")
+                copy.write_row(lot)
+    with bench.connect() as connection:
+        connection.execute("ANALYZE")
+    return [(account_id, lot_id) for account_id, lot_id, _ in made]
+
+
+def requests(key: str, targets: Sequence[uuid.UUID], count: int) -> list[bytes]:
+    """Spends of one credit, each under a key of its own, in turn over the accounts."""
+    body = json.dumps({"amount": 1, "description": "Essay marked"}).encode()
+    return [
+        rig.post(
+            f"/api/accounts/{targets[number % len(targets)]}/spends",
+            body,
+            Authorization=f"Bearer {key}",
+            Idempotency_Key=secrets.token_hex(16),
+        )
+        for number in range(count)
+    ]
+
+
+def _measure(
+    bench: rig.Bench, key: str, way: str, targets: Sequence[uuid.UUID], figures: dict[str, list[float]]
+) -> None:
+    with rig.app(bench) as app:
+        sent = requests(key, targets, SPENDS)
+        rig.flood(app.host, app.port, sent[:500], connections=CONNECTIONS)
+        cpu, pg_cpu, commits = app.cpu_seconds(), rig.postgres_cpu_seconds(bench), rig.commits(bench)
+        flood = rig.flood(app.host, app.port, sent[500:], connections=CONNECTIONS)
+        count = len(flood.latencies)
+        assert flood.statuses == {201: count}, flood.statuses
+        measured = {
+            "spends/s": flood.per_second,
+            "p50 ms": flood.percentile_ms(50),
+            "p99 ms": flood.percentile_ms(99),
+            "web CPU ms per spend": (app.cpu_seconds() - cpu) / count * 1000,
+            "PostgreSQL CPU ms per spend": (rig.postgres_cpu_seconds(bench) - pg_cpu) / count * 1000,
+            "commits per spend": (rig.commits(bench) - commits) / count,
+            "web memory MB": app.memory_mb(),
+        }
+    for name, value in measured.items():
+        figures.setdefault(f"{way} {name}", []).append(value)
+
+
+def _lay_baselines(bench: rig.Bench, spread: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> None:
+    with bench.connect() as connection:
+        connection.execute("CREATE TABLE bench_row (id int PRIMARY KEY, balance bigint)")
+        connection.execute("INSERT INTO bench_row VALUES (1, 1000000000)")
+        connection.execute("CREATE TABLE bench_accounts (n bigint PRIMARY KEY, account_id uuid, lot_id uuid)")
+        with connection.cursor().copy("COPY bench_accounts FROM STDIN") as copy:
+            for number, (account_id, lot_id) in enumerate(spread, start=1):
+                copy.write_row((number, account_id, lot_id))
+        connection.execute("ANALYZE bench_accounts")
+
+
+if __name__ == "__main__":
+    main()
