@@ -148,6 +148,21 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command()
+def verify(
+    anchor: Annotated[Path | None, typer.Option(help="Compare with the heads kept here, then keep today's.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Look at the demo kept here.")] = None,
+) -> None:
+    """Check that everything holds which must hold of the data, while all goes on; freeze accounts where it does not."""
+    from topup.runtime import logs, verifying
+
+    _prepare()
+    logs.configure("critical")
+    given = Settings.from_environment()
+    with _ended_in_order(), verifying.database_url(given, data) as url:
+        _run(_verify(url, anchor))
+
+
 @users.command("create-admin")
 def create_admin(
     email: str,
@@ -195,13 +210,14 @@ async def _demo(stage: "Stage", bound: "socket.socket") -> None:
     from topup.db import app_role
     from topup.runtime import demo_words, house
     from topup.web import app as web
-    from topup.web import serving
+    from topup.web import serving, work_figures
 
     stop = _stop_by_signals()
     async with house.opened(stage.settings, role=app_role.NAME) as home:
         await stage.furnish(home)
         async with asyncio.TaskGroup() as group:
             group.create_task(work.run(home, stop=stop))
+            group.create_task(work_figures.watch(home.pool, stop=stop))
             group.create_task(stage.keep_stripe_running(stop))
             await serving.serve(
                 web.create_app(home),
@@ -215,12 +231,14 @@ async def _demo(stage: "Stage", bound: "socket.socket") -> None:
 async def _serve(settings: Settings, bound: "socket.socket") -> None:
     from topup.runtime import start
     from topup.web import app as web
-    from topup.web import metrics, serving
+    from topup.web import metrics, serving, work_figures
 
     stop = _stop_by_signals()
     async with start.opened(settings) as home:
         with metrics.serve(settings.host, settings.metrics_port) if settings.metrics_port else contextlib.nullcontext():
-            await serving.serve(web.create_app(home), bound, settings=settings, stop=stop)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work_figures.watch(home.pool, stop=stop))
+                await serving.serve(web.create_app(home), bound, settings=settings, stop=stop)
 
 
 async def _work(settings: Settings) -> None:
@@ -230,6 +248,15 @@ async def _work(settings: Settings) -> None:
     stop = _stop_by_signals()
     async with start.opened(settings) as home:
         await work.run(home, stop=stop)
+
+
+async def _verify(url: str, anchor: Path | None) -> None:
+    from topup.runtime import verifying
+
+    outcome = await verifying.run(url, anchor=anchor)
+    _say("\n".join(outcome.lines))
+    if not outcome.is_well:
+        raise typer.Exit(1)
 
 
 async def _seed(settings: Settings) -> None:

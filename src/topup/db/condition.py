@@ -1,6 +1,6 @@
 """What the database says about itself: version, durability, guards, and how the work in it stands.
 
-For `topup doctor` alone; everything here only reads.
+For `topup doctor` and the figures of topup.flows.show_work; everything here only reads.
 """
 
 from dataclasses import dataclass
