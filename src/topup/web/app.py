@@ -32,12 +32,12 @@ from topup.web.api import payments as payments_api
 from topup.web.pages import account, assets, demo, payments, prices, problems, returned, sign_in, sign_up
 
 API: tuple[APIRouter, ...] = (
+    *machine.ROUTERS,
     health.router,
     auth.router,
     packages.router,
     payments_api.router,
     credits_api.router,
-    *machine.ROUTERS,
     stripe_webhook.router,
 )
 PAGES: tuple[APIRouter, ...] = (
@@ -73,6 +73,7 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     app.state.render_error_page = problems.page
+    app.router.routes.extend(route for router in machine.LEAN for route in router.routes)
     for router in (*API, *PAGES):
         app.include_router(router)
     if house.settings.is_demo and not house.settings.metrics_port:

@@ -7,7 +7,7 @@ request is refused (422). Remembered are done, not enough credits and conflict; 
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from topup import errors
 from topup.db.idempotency import Key
 from topup.flows.requests import Answer, KeyReused
-from topup.web import access_log, auth
+from topup.web import access_log, auth, openapi
 from topup.web import errors as problems
 
 HEADER = "Idempotency-Key"
@@ -24,30 +24,29 @@ REPLAYED = "Idempotent-Replayed"
 LENGTH_MAX = 255
 _VISIBLE = re.compile(rf"[\x21-\x7e]{{1,{LENGTH_MAX}}}")
 
-Offered = Annotated[
-    str | None,
-    Header(
-        alias=HEADER,
-        description="Makes a repeat of this request harmless.",
-        json_schema_extra={"minLength": 1, "maxLength": LENGTH_MAX, "pattern": r"^[\x21-\x7e]+$"},
-    ),
-]
+_SCHEMA: dict[str, Any] = {"minLength": 1, "maxLength": LENGTH_MAX, "pattern": r"^[\x21-\x7e]+$"}
+_WHY = "Makes a repeat of this request harmless."
+# For the description of the API alone: the header is read from the request, and a missing one is a 400 of ours.
+_Accepted = Annotated[str, Header(alias=HEADER, description=_WHY, json_schema_extra=_SCHEMA)]
+_Needed = Annotated[str, Header(alias=HEADER, description=_WHY, json_schema_extra={**_SCHEMA, openapi.NEEDED: True})]
 
 
-async def optional_key(offered: Offered = None) -> str | None:
-    """The key, when one was sent."""
-    if offered is not None and not _VISIBLE.fullmatch(offered):
+async def optional_key(request: Request, _documented: _Accepted = "") -> str | None:
+    """The key, when one was sent; an empty one is none."""
+    offered = request.headers.get(HEADER)
+    if offered and not _VISIBLE.fullmatch(offered):
         raise errors.Unreadable(
             f"{HEADER} must be 1 to {LENGTH_MAX} visible characters.", code="idempotency_key_invalid"
         )
-    return offered
+    return offered or None
 
 
 OptionalKeyDep = Annotated[str | None, Depends(optional_key)]
 
 
-async def required_key(offered: OptionalKeyDep) -> str:
+async def required_key(request: Request, _documented: _Needed = "") -> str:
     """The key, where a call cannot be made without one."""
+    offered = await optional_key(request)
     if offered is None:
         raise errors.Unreadable(f"This call needs the header {HEADER}.", code="idempotency_key_required")
     return offered
@@ -65,8 +64,8 @@ def key_of(request: Request, principal: auth.Principal, offered: str | None) -> 
 
 def fingerprint_of(request: Request, body: BaseModel | None) -> bytes:
     """What the same key must ask for again: the path and the body, whatever its spacing."""
-    said = body.model_dump_json(exclude_unset=True, by_alias=True) if body is not None else ""
-    return hashlib.sha256(f"{request.url.path}\n{said}".encode()).digest()
+    said = body.model_dump_json(exclude_unset=True, by_alias=True) if body is not None else "{}"
+    return hashlib.sha256(f"{request.scope['path']}\n{said}".encode()).digest()
 
 
 def wording(request: Request) -> Callable[[errors.TopupError], Answer]:

@@ -4,10 +4,12 @@ The framework knows the answers that a handler declares. This adds what holds fo
 body may be unreadable or too large, a caller may be unknown) and takes the framework's own error schemas out.
 """
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import compile_path
 from typing_extensions import override
 
 from topup.web import errors
@@ -17,11 +19,23 @@ _EVERY_OPERATION = (500, 503)
 _WITH_BODY = (400, 413, 415, 422)
 _WITH_PARAMETERS = (422,)
 _WITH_CALLER = (401, 403)
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+NEEDED = "x-needed"
 _FOREIGN_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
 class Application(FastAPI):
     """The framework's application with the completed description."""
+
+    _methods: list[tuple[re.Pattern[str], list[str]]] | None = None
+
+    def methods_at(self, path: str) -> list[str]:
+        """Which methods the described operations at an address take."""
+        if self._methods is None:
+            paths = self.openapi()["paths"]
+            self._methods = [(compile_path(template)[0], [*operations]) for template, operations in paths.items()]
+        found = {method.upper() for pattern, methods in self._methods if pattern.match(path) for method in methods}
+        return sorted(found)
 
     @override
     def openapi(self) -> dict[str, Any]:
@@ -46,6 +60,7 @@ def complete(description: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = problem
     for schema in schemas.values():
         _drop_made_up_titles(schema)
+    _make_bounds_whole(description)
     description["components"]["schemas"] = dict(sorted(schemas.items()))
     return description
 
@@ -58,6 +73,10 @@ def _complete_operation(operation: dict[str, Any]) -> None:
         statuses.update(_WITH_PARAMETERS)
     if operation.get("security"):
         statuses.update(_WITH_CALLER)
+    if any("apiKey" in scheme for scheme in operation.get("security", ())):
+        statuses.add(429)
+    for parameter in operation.get("parameters", ()):
+        _complete_parameter(parameter)
     responses = operation["responses"]
     if _is_frameworks(responses.get("422")):
         del responses["422"]
@@ -71,6 +90,27 @@ def _drop_made_up_titles(schema: dict[str, Any]) -> None:
     """Pydantic makes a title of each field's name, which says nothing more and reads worse."""
     for described in schema.get("properties", {}).values():
         described.pop("title", None)
+
+
+def _make_bounds_whole(described: Any) -> None:  # noqa: ANN401 - any JSON
+    """The framework writes the bounds of whole numbers as fractions (100.0), which invites clients to send those."""
+    if isinstance(described, dict):
+        for name, value in described.items():
+            if name in _BOUNDS and isinstance(value, float) and value.is_integer():
+                described[name] = int(value)
+            else:
+                _make_bounds_whole(value)
+    elif isinstance(described, list):
+        for item in described:
+            _make_bounds_whole(item)
+
+
+def _complete_parameter(parameter: dict[str, Any]) -> None:
+    """A header that we demand in our own words is optional to the framework, which would refuse in its own."""
+    if parameter["schema"].pop(NEEDED, False):
+        parameter["required"] = True
+    if parameter["in"] == "header":
+        parameter["schema"].pop("default", None)
 
 
 def _is_frameworks(response: dict[str, Any] | None) -> bool:

@@ -84,7 +84,7 @@ class _LotPlace(BaseModel):
     "/by-external-id/{external_id}",
     responses={status.HTTP_201_CREATED: {"model": AccountAnswer, "description": "Opened just now."}},
 )
-async def put(
+async def put_account(
     external_id: ExternalId, house: HouseDep, _by: GranterDep, response: Response, body: HolderBody | None = None
 ) -> AccountAnswer:
     """Open an account for a user of yours, or find it; the same call any number of times."""
@@ -122,7 +122,7 @@ async def list_accounts(
 
 
 @router.get("/{account_id}", responses=errors.documented(404))
-async def show(account_id: models.RowId, house: HouseDep, _by: ReaderDep) -> AccountAnswer:
+async def show_account(account_id: models.RowId, house: HouseDep, _by: ReaderDep) -> AccountAnswer:
     """What is on an account."""
     return _answer(await read_account.figures(house.pool, account_id))
 

@@ -5,20 +5,20 @@ They are spent before bought ones unless told otherwise, and end when told to.
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, status
+from fastapi import Request, status
 from pydantic import Field
 from starlette.responses import Response
 
 from topup.ledger import commands
 from topup.ledger.commands import GRANT_PRIORITY, Cause, Text
-from topup.web import errors
+from topup.web import errors, lean
 from topup.web.api import fields, models, posting
 from topup.web.api.transactions import TransactionAnswer
 from topup.web.auth import GranterDep
 from topup.web.context import HouseDep
 from topup.web.idempotency import RequiredKeyDep
 
-router = APIRouter(tags=["Grants and transfers"])
+router = lean.router("Grants and transfers")
 
 PRIORITY_MAX = 100
 
@@ -38,7 +38,7 @@ class Grant(models.Body):
     response_model=TransactionAnswer,
     responses=errors.documented(404),
 )
-async def grant(
+async def grant_credits(
     account_id: models.RowId, body: Grant, request: Request, house: HouseDep, by: GranterDep, key: RequiredKeyDep
 ) -> Response:
     """Give credits."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Literal, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Request, status
+from fastapi import Request, status
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import Response
 
@@ -18,14 +18,14 @@ from topup.flows import find_account, read_account
 from topup.flows.requests import Answer
 from topup.ledger import commands
 from topup.ledger.commands import Cause, HoldView, Text
-from topup.web import errors
+from topup.web import errors, lean
 from topup.web.api import fields, models, paging, posting
 from topup.web.api.transactions import TransactionAnswer
 from topup.web.auth import AdminDep, ReaderDep, SpenderDep
 from topup.web.context import HouseDep
 from topup.web.idempotency import OptionalKeyDep, RequiredKeyDep
 
-router = APIRouter(tags=["Holds"])
+router = lean.router("Holds")
 
 SECONDS_MAX = 86_400
 SECONDS_DEFAULT = 3600
@@ -84,7 +84,7 @@ class _StuckPlace(BaseModel):
     response_model=HoldAnswer,
     responses=errors.documented(402, 404, 409),
 )
-async def place(
+async def place_hold(
     account_id: models.RowId, body: NewHold, request: Request, house: HouseDep, by: SpenderDep, key: RequiredKeyDep
 ) -> Response:
     """Set credits aside."""
@@ -95,7 +95,7 @@ async def place(
 
 
 @router.get("/api/accounts/{account_id}/holds", responses=errors.documented(404))
-async def list_open(
+async def list_open_holds(
     account_id: models.RowId,
     house: HouseDep,
     _by: ReaderDep,
@@ -117,7 +117,7 @@ async def list_open(
     response_model=TransactionAnswer,
     responses=errors.documented(404, 409),
 )
-async def capture(
+async def capture_hold(
     hold_id: models.RowId,
     request: Request,
     house: HouseDep,
@@ -140,7 +140,7 @@ async def capture(
 
 
 @router.post("/api/holds/{hold_id}/release", response_model=HoldAnswer, responses=errors.documented(404, 409))
-async def release(
+async def release_hold(
     hold_id: models.RowId,
     request: Request,
     house: HouseDep,
@@ -155,13 +155,13 @@ async def release(
 
 
 @router.get("/api/holds/{hold_id}", responses=errors.documented(404))
-async def show(hold_id: models.RowId, house: HouseDep, _by: ReaderDep) -> HoldAnswer:
+async def show_hold(hold_id: models.RowId, house: HouseDep, _by: ReaderDep) -> HoldAnswer:
     """A hold as it stands."""
     return _answer(await read_account.hold(house.pool, hold_id))
 
 
 @router.get("/api/admin/holds", tags=["Admin"])
-async def list_stuck(
+async def list_stuck_holds(
     house: HouseDep, _by: AdminDep, limit: paging.Limit = paging.LIMIT_DEFAULT, cursor: paging.Cursor = None
 ) -> HoldList:
     """Holds that are past their end and still open, the longest overdue first: normally none for more than a minute."""

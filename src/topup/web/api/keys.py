@@ -69,7 +69,7 @@ class _Place(BaseModel):
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def create(body: NewKey, house: HouseDep, by: AdminDep) -> NewKeyAnswer:
+async def create_key(body: NewKey, house: HouseDep, by: AdminDep) -> NewKeyAnswer:
     """Make a key for a new application."""
     created = await key_flows.create(house.pool, name=body.name, scopes=body.scopes, created_by=_person_id(by))
     return _new(created)
@@ -87,7 +87,7 @@ async def list_keys(
 
 
 @router.post("/{key_id}/rotate", status_code=status.HTTP_201_CREATED, responses=errors.documented(404))
-async def rotate(key_id: models.RowId, house: HouseDep, by: AdminDep, body: Rotation | None = None) -> NewKeyAnswer:
+async def rotate_key(key_id: models.RowId, house: HouseDep, by: AdminDep, body: Rotation | None = None) -> NewKeyAnswer:
     """Make the application's next key. The old one works until the overlap is over."""
     overlap_seconds = (body or Rotation()).overlap_seconds
     rotated = await key_flows.rotate(house.pool, key_id, overlap_seconds=overlap_seconds, created_by=_person_id(by))
@@ -95,7 +95,7 @@ async def rotate(key_id: models.RowId, house: HouseDep, by: AdminDep, body: Rota
 
 
 @router.delete("/{key_id}", status_code=status.HTTP_204_NO_CONTENT, responses=errors.documented(404))
-async def revoke(key_id: models.RowId, house: HouseDep, _by: AdminDep) -> None:
+async def revoke_key(key_id: models.RowId, house: HouseDep, _by: AdminDep) -> None:
     """End a key. It is refused everywhere within five seconds."""
     await key_flows.revoke(house.pool, key_id)
 

@@ -3,20 +3,20 @@
 Thin: each call becomes one command, decided and written together with whatever else arrives at that moment.
 """
 
-from fastapi import APIRouter, Request, status
+from fastapi import Request, status
 from starlette.responses import Response
 
 from topup.flows import find_account, preview_spend
 from topup.ledger import commands
 from topup.ledger.commands import Cause, Text
-from topup.web import errors
+from topup.web import errors, lean
 from topup.web.api import fields, models, posting
 from topup.web.api.transactions import TransactionAnswer
 from topup.web.auth import ReaderOrSpenderDep, SpenderDep
 from topup.web.context import HouseDep
 from topup.web.idempotency import RequiredKeyDep
 
-router = APIRouter(tags=["Spending"])
+router = lean.router("Spending")
 
 
 class Spend(models.Body):
@@ -80,7 +80,7 @@ async def spend(
 
 
 @router.post("/api/accounts/{account_id}/spends/preview", responses=errors.documented(404))
-async def preview(account_id: models.RowId, body: Wanted, house: HouseDep, _by: ReaderOrSpenderDep) -> PreviewAnswer:
+async def try_spend(account_id: models.RowId, body: Wanted, house: HouseDep, _by: ReaderOrSpenderDep) -> PreviewAnswer:
     """Say what a spend would do, and do nothing."""
     tried = await preview_spend.preview(house.pool, account_id, credits_wanted=body.amount)
     return PreviewAnswer(
@@ -97,7 +97,7 @@ async def preview(account_id: models.RowId, body: Wanted, house: HouseDep, _by: 
     response_model=TransactionAnswer,
     responses=errors.documented(404, 409),
 )
-async def reverse(
+async def reverse_transaction(
     transaction_id: models.RowId,
     request: Request,
     house: HouseDep,

@@ -3,20 +3,20 @@
 Each lot's end, priority and payment travel along, so a transfer neither prolongs credits nor hides who paid for them.
 """
 
-from fastapi import APIRouter, Request, status
+from fastapi import Request, status
 from starlette.responses import Response
 
 from topup.flows.requests import Answer
 from topup.ledger import commands
 from topup.ledger.commands import Cause, Text
-from topup.web import errors
+from topup.web import errors, lean
 from topup.web.api import fields, models, posting, transactions
 from topup.web.api.transactions import TransactionAnswer
 from topup.web.auth import SpenderDep
 from topup.web.context import HouseDep
 from topup.web.idempotency import RequiredKeyDep
 
-router = APIRouter(tags=["Grants and transfers"])
+router = lean.router("Grants and transfers")
 
 
 class Transfer(models.Body):
@@ -41,7 +41,9 @@ class TransferAnswer(models.Answer):
     response_model=TransferAnswer,
     responses=errors.documented(402, 404, 409),
 )
-async def transfer(body: Transfer, request: Request, house: HouseDep, by: SpenderDep, key: RequiredKeyDep) -> Response:
+async def transfer_credits(
+    body: Transfer, request: Request, house: HouseDep, by: SpenderDep, key: RequiredKeyDep
+) -> Response:
     """Move credits to another account."""
     command = commands.Move(
         body.from_account_id,
