@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topup import errors
+from topup.runtime import environment
 from topup.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def demo(
 
     _prepare()
     stages.be_local()
-    given = Settings.from_environment()
+    given = environment.read()
     stages.ensure_not_live(given)
     logs.configure("warning" if given.log_level == "info" else given.log_level)
     folder = (data or demo_folder.default()).absolute()
@@ -75,7 +76,7 @@ def serve() -> None:
     from topup.web import serving
 
     _prepare()
-    settings = Settings.from_environment()
+    settings = environment.read()
     logs.configure(settings.log_level)
     with _ended_in_order(), contextlib.closing(serving.bind(settings.host, settings.port)) as bound:
         _run(_serve(settings, bound))
@@ -87,7 +88,7 @@ def worker() -> None:
     from topup.runtime import logs
 
     _prepare()
-    settings = Settings.from_environment()
+    settings = environment.read()
     logs.configure(settings.log_level)
     with _ended_in_order():
         _run(_work(settings))
@@ -99,7 +100,7 @@ def migrate() -> None:
     from topup.db import app_role
     from topup.db import migrate as schema
 
-    url = _database_url(Settings.from_environment())
+    url = _database_url(environment.read())
     schema.upgrade(url)
     typer.echo(f"The schema is at {schema.head_revision()}.")
     if not app_role.ensure(url):
@@ -113,7 +114,7 @@ def migrate() -> None:
 def seed() -> None:
     """Put the three packages of a new deployment on sale."""
     _prepare()
-    settings = Settings.from_environment()
+    settings = environment.read()
     _database_url(settings)
     _run(_seed(settings))
 
@@ -158,7 +159,7 @@ def verify(
 
     _prepare()
     logs.configure("critical")
-    given = Settings.from_environment()
+    given = environment.read()
     with _ended_in_order(), verifying.database_url(given, data) as url:
         _run(_verify(url, anchor))
 
@@ -173,7 +174,7 @@ def create_admin(
     from topup.core import addresses, passwords
 
     _prepare()
-    settings = Settings.from_environment()
+    settings = environment.read()
     _database_url(settings)
     try:
         address = addresses.canonical(email)
@@ -195,7 +196,7 @@ def create_key(
     from topup.core import api_keys
 
     _prepare()
-    settings = Settings.from_environment()
+    settings = environment.read()
     _database_url(settings)
     unknown = [word for word in scope if word not in api_keys.SCOPES]
     if unknown:

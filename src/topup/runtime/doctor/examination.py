@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from topup.runtime import demo, demo_folder
+from topup.runtime import demo, demo_folder, environment
 from topup.runtime.doctor import inside, outside, report, visit
 from topup.runtime.doctor.findings import Finding
 from topup.settings import Settings
@@ -30,7 +30,7 @@ class Asked:
 
 def run(asked: Asked) -> bool:
     """Examine, print the report and say whether nothing has failed."""
-    given = Settings.from_environment()
+    given = environment.read()
     findings = _from_outside(asked, given) if asked.url else _from_inside(asked, given)
     report.show(findings)
     return not report.has_failed(findings)
