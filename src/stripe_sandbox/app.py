@@ -1,4 +1,7 @@
-"""Joins the routes of all nouns and pages into one ASGI application. The only module that knows them all."""
+"""Joins the routes of all nouns and pages into one ASGI application.
+
+The only module that knows them all; `running` serves what it builds.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -8,7 +11,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from stripe_sandbox import control, settlements
+from stripe_sandbox import settlements
+from stripe_sandbox.control import dashboard, deliveries, faults, reading, times
 from stripe_sandbox.door import Door
 from stripe_sandbox.nouns import (
     accounts,
@@ -60,6 +64,7 @@ NOUNS: Final = (
     tax_rates,
     webhook_endpoints,
 )
+CONTROLS: Final = (dashboard, deliveries, faults, times)
 PAGES: Final = (checkout, elements, invoice_pages, overview, receipts, secure)
 INCLUDES: Final[dict[tuple[str, str], Include]] = {
     ("charge", "refunds"): refunds.include,
@@ -82,8 +87,9 @@ def build(settings: Settings) -> Starlette:
 
     door = Door(sandbox, Routes((route for noun in NOUNS for route in noun.ROUTES), INCLUDES))
     pages = [route for page in PAGES for route in page.routes(sandbox)]
+    controls = [reading.route(sandbox, call) for part in CONTROLS for call in part.CALLS]
     static = Mount("/static", StaticFiles(directory=rendering.HERE / "static"))
-    everything = [Route("/v1/{rest:path}", door), *pages, *control.routes(sandbox), static]
+    everything = [Route("/v1/{rest:path}", door), *pages, *controls, static]
     app = Starlette(routes=everything, lifespan=lifespan)
     app.state.sandbox = sandbox
     return app

@@ -16,8 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from stripe_sandbox import API_VERSION, errors, expand, forms, idempotency, ids, params
-from stripe_sandbox.connection import cut
+from stripe_sandbox import API_VERSION, connection, errors, expand, forms, idempotency, ids, params
 from stripe_sandbox.errors import Refusal
 from stripe_sandbox.routing import Call, Route, Routes
 from stripe_sandbox.sandbox import Sandbox
@@ -89,7 +88,7 @@ class Door:
         try:
             response = await self._respond(request)
         except (Lost, ClientDisconnect):
-            await cut(scope)
+            await connection.cut(scope)
             return
         await response(scope, receive, send)
 
@@ -127,6 +126,9 @@ class Door:
         version = request.headers.get("stripe-version", API_VERSION)
         if not VERSION.fullmatch(version):
             raise errors.invalid(f"Invalid Stripe API version: {version}")
+        account = request.headers.get("stripe-account", ids.ACCOUNT)
+        if account != ids.ACCOUNT:
+            raise errors.no_access(account)
         is_post = request.method == "POST"
         return Asked(
             method=request.method,

@@ -62,6 +62,12 @@ def unsupported(name: str) -> Refusal:
     return invalid(f"This sandbox does not support {name}.", code="sandbox_unsupported", param=name)
 
 
+def no_access(account_id: str) -> Refusal:
+    """Another account than the sandbox's one."""
+    message = f"The provided key does not have access to account '{account_id}' (or that account does not exist)."
+    return Refusal(403, _invalid_body(message, "account_invalid", None))
+
+
 def declined(message: str, *, code: str, decline_code: str | None = None, **more: object) -> Refusal:
     """A card error (402): the attempt is written down and its answer remembered."""
     error = {"type": "card_error", "code": code, "decline_code": decline_code, "message": message}

@@ -95,9 +95,11 @@ async def _watch_parent(server: Server) -> None:
     """Stop when standard input ends, as it does when the parent dies, however it dies."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.read(STDIN_CHUNK):
-        pass
+    # Input that cannot be waited for, such as a file or /dev/null, is at its end already.
+    with contextlib.suppress(ValueError, OSError):
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while await reader.read(STDIN_CHUNK):
+            pass
     server.stop()
 
 

@@ -4,7 +4,6 @@ Handlers, jobs and pages get one from `sandbox.Sandbox.work` and touch objects o
 without its event. Never commits by itself and never waits.
 """
 
-import copy
 import dataclasses
 import json
 from typing import Any, Final, Protocol
@@ -126,7 +125,7 @@ class Work:
 
     def emit(self, event_type: str, body: Body, previous: Body | None = None, **unusual: object) -> Body:
         """Write an event and a delivery for each endpoint that wants it."""
-        told: Body = {"object": copy.deepcopy(body)}
+        told: Body = {"object": body}
         if previous:
             told["previous_attributes"] = previous
         event = self._event(event_type, told, unusual)

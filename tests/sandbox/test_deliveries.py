@@ -215,6 +215,7 @@ def test_control_calls_name_what_they_do_not_understand(box: Box) -> None:
         ("faults", {"answer": "418"}),
         ("faults", {"answer": "500", "sometimes": True}),
         ("faults", {}),
+        ("faults", {"answer": "500", "times": "3"}),
         ("outage", {"manner": "loud"}),
         ("clock", {}),
         ("events/evt_nothing/redeliver", {}),
@@ -224,6 +225,8 @@ def test_control_calls_name_what_they_do_not_understand(box: Box) -> None:
         assert answer.status_code in {400, 404}, path
         assert answer.json()["error"]["message"], path
     assert box.web.post("/sandbox/clock", content=b"[1]").status_code == 400
+    foreign = {"Origin": "https://elsewhere.example"}
+    assert box.web.post("/sandbox/wipe", headers=foreign).status_code == 403
     assert box.web.post("/sandbox/clock", content=b"{").status_code == 400
 
 

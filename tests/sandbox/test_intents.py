@@ -222,6 +222,14 @@ def test_browser_is_told_of_a_mistyped_card(box: Box) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (402, "incorrect_number")
 
 
+def test_confirming_at_once_needs_a_payment_method(box: Box) -> None:
+    for nouns, params in ((box.stripe.v1.payment_intents, MONEY), (box.stripe.v1.setup_intents, {})):
+        with pytest.raises(box.errors.InvalidRequestError) as refused:
+            nouns.create(params={**params, "confirm": True})
+        assert refused.value.param == "payment_method"
+        assert nouns.list().data == []
+
+
 def test_intent_is_changed_and_cancelled_while_it_is_unpaid(box: Box) -> None:
     made = intent(box)
     changed = box.stripe.v1.payment_intents.update(made.id, params={"amount": 2000, "metadata": {"a": "1"}})

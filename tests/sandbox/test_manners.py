@@ -272,6 +272,11 @@ def test_account_and_balance_are_there_from_the_start(box: Box) -> None:
     assert box.stripe.v1.balance.retrieve().available[0].amount == 1000 - 15 - 20
 
 
+def test_another_account_is_refused(box: Box) -> None:
+    with pytest.raises(box.errors.PermissionError):
+        box.stripe.v1.customers.list(options={"stripe_account": "acct_other"})
+
+
 def test_version_that_is_none_is_refused(box: Box) -> None:
     answer = box.web.get("/v1/customers", headers={"Authorization": "Bearer sk_test_1", "Stripe-Version": "tomorrow"})
     assert answer.status_code == 400

@@ -1,4 +1,7 @@
-"""The one account, and the balance that its charges, refunds and disputes add up to."""
+"""The one account, and the balance that its charges, refunds and disputes add up to.
+
+Whoever moves money books it here; nothing is ever paid out, and everything is available at once.
+"""
 
 from typing import Final
 
@@ -113,8 +116,7 @@ def _account(_call: Call) -> Body:
 
 def _other_account(call: Call) -> Body:
     if call.id != ids.ACCOUNT:
-        message = f"The provided key does not have access to account '{call.id}'."
-        raise errors.Refusal(403, {"type": "invalid_request_error", "code": "account_invalid", "message": message})
+        raise errors.no_access(call.id)
     return _account(call)
 
 

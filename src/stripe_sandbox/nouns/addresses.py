@@ -1,4 +1,7 @@
-"""Postal addresses and billing details in Stripe's full shape, every line present."""
+"""Postal addresses and billing details in Stripe's full shape, every line present.
+
+Only shapes: whether an address is a real one is nobody's business here.
+"""
 
 from typing import Final
 

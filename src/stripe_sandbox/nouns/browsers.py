@@ -1,4 +1,7 @@
-"""What a browser with a publishable key may do and see: one intent, by its client secret, without its metadata."""
+"""What a browser with a publishable key may do and see: one intent, by its client secret, without its metadata.
+
+Called by the two kinds of intents on each read and confirm.
+"""
 
 import contextlib
 from collections.abc import Iterator

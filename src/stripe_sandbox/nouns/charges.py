@@ -1,4 +1,7 @@
-"""Charges: one attempt to take money, paid, pending or failed. Made by `attempts`, never by a call of their own."""
+"""Charges: one attempt to take money, paid, pending or failed.
+
+Made by `attempts`, never by a call of their own; the API only reads them and changes their words.
+"""
 
 import hashlib
 from typing import Final

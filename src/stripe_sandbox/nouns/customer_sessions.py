@@ -1,4 +1,7 @@
-"""Customer sessions: a browser's short leave to see a customer's saved cards in the payment element."""
+"""Customer sessions: a browser's short leave to see a customer's saved cards in the payment element.
+
+Made and answered; the stand-in for Stripe.js does not show saved cards yet.
+"""
 
 from typing import Final
 

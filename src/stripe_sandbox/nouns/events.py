@@ -1,4 +1,7 @@
-"""Events: what happened in the last thirty days, newest first."""
+"""Events: what happened in the last thirty days, newest first.
+
+Written by `work`, delivered by the courier; the API only reads them.
+"""
 
 import json
 from typing import Final

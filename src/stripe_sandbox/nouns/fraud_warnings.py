@@ -1,4 +1,7 @@
-"""Early fraud warnings: a bank suspects a charge before anyone disputes it. Made by one of the test cards."""
+"""Early fraud warnings: a bank suspects a charge before anyone disputes it.
+
+Made by one of the test cards, by way of the timers.
+"""
 
 from typing import Final
 

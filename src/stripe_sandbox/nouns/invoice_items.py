@@ -1,4 +1,7 @@
-"""Invoice items: what is to be charged, on a draft invoice or waiting for the next one; and the lines they become."""
+"""Invoice items: what is to be charged, on a draft invoice or waiting for the next one; and the lines they become.
+
+Adds up no totals: `billing` counts an invoice whenever its lines change.
+"""
 
 from decimal import Decimal
 from typing import Final

@@ -1,4 +1,7 @@
-"""Invoice payments: which payment intent pays which invoice."""
+"""Invoice payments: which payment intent pays which invoice.
+
+Made and closed by `billing`; the API only reads them.
+"""
 
 from typing import Final
 

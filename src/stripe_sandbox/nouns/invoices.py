@@ -1,4 +1,7 @@
-"""Invoices by the API: drawn up as drafts, given lines, finalized, sent, paid, voided, listed. `billing` decides."""
+"""Invoices by the API: drawn up as drafts, given lines, finalized, sent, paid, voided, listed.
+
+Reads and checks what is asked; what becomes of an invoice is decided by `billing`.
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""Mandates: a payer's leave to debit a bank account, active until the payer or the bank takes it back."""
+"""Mandates: a payer's leave to debit a bank account, active until the payer or the bank takes it back.
+
+Written with the first debit or set-up of an account, ended by a debit that was not authorised.
+"""
 
 from typing import Final
 

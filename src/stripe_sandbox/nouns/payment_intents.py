@@ -50,6 +50,7 @@ def _create(call: Call) -> Body:
     if given.get("off_session") and not given.get("confirm"):
         message = "You can only set `off_session` when `confirm` is true."
         raise errors.invalid(message, param="off_session")
+    payment_methods.check_named(given)
     if "customer" in given:
         customers.living(work, given["customer"])
     types = intents.method_types(currency, *(given.get(name) for name in FILTERS))

@@ -128,6 +128,12 @@ def create(work: Work, given: Body) -> Body:
     raise errors.unsupported(f"payment methods of type {given['type']}")
 
 
+def check_named(given: Body) -> None:
+    """Refuse to confirm at once without saying with what, before anything is made."""
+    if given.get("confirm") and not given.get("payment_method") and not given.get("payment_method_data"):
+        raise errors.missing_parameter("payment_method")
+
+
 def chosen(work: Work, intent: Body, given: Body) -> Body | None:
     """Return the method named or described for an intent, refusing one that is another's or spent."""
     if given.get("payment_method_data"):

@@ -1,4 +1,7 @@
-"""Products and prices: what a line item names, either made beforehand or inline with `price_data`."""
+"""Products and prices: what a line item names, either made beforehand or inline with `price_data`.
+
+One-time prices in whole minor units only.
+"""
 
 from decimal import Decimal
 from typing import Final

@@ -1,4 +1,7 @@
-"""Setup intents by the API: made, read, changed, confirmed and cancelled. Browsers may read and confirm their own."""
+"""Setup intents by the API: made, read, changed, confirmed and cancelled.
+
+Browsers may read and confirm their own. What an attempt comes to is decided by `setups`.
+"""
 
 from typing import Final
 
@@ -71,6 +74,7 @@ def new(work: Work, given: Body) -> Body:
 def _create(call: Call) -> Body:
     given, work = call.params, call.work
     support.only(given, CREATE)
+    payment_methods.check_named(given)
     if "customer" in given:
         customers.living(work, given["customer"])
     intent = new(work, given)

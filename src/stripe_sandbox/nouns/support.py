@@ -1,4 +1,7 @@
-"""What several nouns need alike: metadata, what the sandbox does not support, and saving a payment method."""
+"""What several nouns need alike: metadata, saving a payment method, and the calendar.
+
+Also the refusal of parameters that the sandbox would have to ignore.
+"""
 
 import datetime as dt
 from collections.abc import Iterable

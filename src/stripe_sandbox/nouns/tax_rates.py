@@ -1,4 +1,7 @@
-"""Tax rates: a percentage, on top of a price or inside it, and what it comes to."""
+"""Tax rates: a percentage, on top of a price or inside it, and what it comes to.
+
+Rounds each line by itself, half up. Called by `billing` and by the API.
+"""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final

@@ -1,4 +1,7 @@
-"""The overview: what the sandbox holds and did lately, for a person who looks over a test's shoulder."""
+"""The overview: what the sandbox holds and did lately, for a person who looks over a test's shoulder.
+
+Reads only; everything that can be changed is changed by the control calls.
+"""
 
 import json
 from typing import Final

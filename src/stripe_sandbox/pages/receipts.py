@@ -1,4 +1,7 @@
-"""The receipt of a charge: what was paid, with which card, and what went back."""
+"""The receipt of a charge: what was paid, with which card, and what went back.
+
+Reached by the address in the charge; shows nothing that the charge does not say.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response

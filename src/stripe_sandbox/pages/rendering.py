@@ -1,4 +1,7 @@
-"""Renders templates and answers them with the headers that every page carries."""
+"""Renders templates and answers them with the headers that every page carries.
+
+Pages for frames of others get a policy of their own; everything else forbids being framed.
+"""
 
 import datetime as dt
 from pathlib import Path

@@ -60,8 +60,6 @@
     return { [camel[intent.kind]]: answer };
   }
 
-  /* ---- the payment element ---- */
-
   class PaymentElement {
     constructor(elements, options) {
       this.elements = elements;
@@ -234,8 +232,7 @@
     }
   }
 
-  /* ---- 3-D Secure in a frame over the page ---- */
-
+  /* Shows the bank's page in a frame over the shop's until the buyer has answered. */
   function overlay(address) {
     const shade = document.createElement("div");
     Object.assign(shade.style, {
