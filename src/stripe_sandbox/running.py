@@ -7,8 +7,10 @@ because the objects hold the sandbox's own address.
 import asyncio
 import contextlib
 import dataclasses
+import os
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -93,10 +95,11 @@ async def serve(
 
 async def _watch_parent(server: Server) -> None:
     """Stop when standard input ends, as it does when the parent dies, however it dies."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
+    mode = os.fstat(sys.stdin.fileno()).st_mode
     # Input that cannot be waited for, such as a file or /dev/null, is at its end already.
-    with contextlib.suppress(ValueError, OSError):
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or sys.stdin.isatty():
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while await reader.read(STDIN_CHUNK):
             pass

@@ -64,6 +64,12 @@ def test_it_never_outlives_its_parent(start: Start) -> None:
     assert process.wait(10) == 0
 
 
+def test_input_that_is_at_its_end_ends_it_at_once(data_file: Path) -> None:
+    command = [sys.executable, "-m", "stripe_sandbox", "--port", "0", "--data", str(data_file), "--exit-with-parent"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_killed_sandbox_comes_back_with_everything_it_had_answered(start: Start) -> None:
     process, url = start()
     sandbox = client(url)
