@@ -7,6 +7,7 @@ once, in a template; each test gets a copy of it and the copy is dropped afterwa
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ httpx2.alias_httpx()
 structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 SERVERS = Path(__file__).parent.parent / ".topup" / "tests"
+START_SECONDS_MAX = 60
 # Nothing here outlives the run, so nothing waits for the disk.
 QUICK_SETTINGS = {
     "fsync": "off",
@@ -54,8 +56,9 @@ def server_url() -> Iterator[str]:
     if given := os.environ.get("TOPUP_TEST_DATABASE_URL"):
         yield given
         return
-    for left_by_killed_run in SERVERS.glob("*"):
-        embedded.erase(left_by_killed_run)
+    for other in SERVERS.glob("*"):
+        if time.time() - other.stat().st_mtime > START_SECONDS_MAX:
+            embedded.erase(other)  # left by a run that was killed; one that still runs keeps its own
     folder = SERVERS / secrets.token_hex(4)
     with embedded.running(folder, settings=QUICK_SETTINGS) as server:
         yield server.dsn
