@@ -18,7 +18,6 @@ from topup.core import ids
 
 DELIVERIES = 5_000
 ACCOUNTS = 1_000
-CONNECTIONS = 32
 RUNS = 5
 SNAPSHOT = ("CHECKOUT", "PENDING", "Starter Pack", "credit", 100, 1000, "gbp", False)
 
@@ -54,36 +53,15 @@ COMMIT;
 
 def main() -> None:
     """Run the measure and print its table."""
+    table = rig.Table()
     with rig.bench() as bench:
         people = _people(bench, ACCOUNTS)
-        ours, theirs, cpu, pg_cpu, commits, p50, p99 = [], [], [], [], [], [], []
         for _ in range(RUNS):
-            with rig.app(bench) as app:
-                requests = _deliveries(bench, people, DELIVERIES)
-                rig.flood(app.host, app.port, requests[:200], connections=CONNECTIONS)
-                cpu_before, pg_before, commits_before = (
-                    app.cpu_seconds(),
-                    rig.postgres_cpu_seconds(bench),
-                    rig.commits(bench),
-                )
-                flood = rig.flood(app.host, app.port, requests[200:], connections=CONNECTIONS)
-                count = len(flood.latencies)
-                assert flood.statuses == {200: count}, flood.statuses
-                ours.append(flood.per_second)
-                cpu.append((app.cpu_seconds() - cpu_before) / count)
-                pg_cpu.append((rig.postgres_cpu_seconds(bench) - pg_before) / count)
-                commits.append((rig.commits(bench) - commits_before) / count)
-                p50.append(flood.percentile_ms(50))
-                p99.append(flood.percentile_ms(99))
-            theirs.append(_baseline(bench, people))
-        credited = bench.value("SELECT count(*) FROM payments WHERE status = 'COMPLETED'")
-        print(f"deliveries/s             {rig.median(ours):8.0f}   runs {[round(x) for x in ours]}")
-        print(f"pgbench transactions/s   {rig.median(theirs):8.0f}   runs {[round(x) for x in theirs]}")
-        print(f"ratio                    {rig.median(ours) / rig.median(theirs):8.2f}")
-        print(f"p50 / p99 ms             {rig.median(p50):8.1f} / {rig.median(p99):.1f}")
-        print(f"commits per delivery     {rig.median(commits):8.3f}")
-        print(f"CPU ms per delivery      {rig.median(cpu) * 1000:8.3f} web, {rig.median(pg_cpu) * 1000:.3f} PostgreSQL")
-        print(f"payments credited        {credited:8d}")
+            rig.measure(bench, "deliveries", _deliveries(bench, people, DELIVERIES), 200, table)
+            table.add("pgbench transactions/s", _baseline(bench, people))
+        table.ratio("ratio", "deliveries/s", "pgbench transactions/s")
+        table.add("payments credited", bench.value("SELECT count(*) FROM payments WHERE status = 'COMPLETED'"))
+        table.show()
 
 
 def _people(bench: rig.Bench, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -105,7 +83,7 @@ def _people(bench: rig.Bench, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
 def _payments(
     connection: psycopg.Connection, people: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int
 ) -> list[uuid.UUID]:
-    made = []
+    made: list[uuid.UUID] = []
     with connection.cursor().copy(
         "COPY payments (id, user_id, account_id, stripe_session_id, channel, status, package_name, unit, credits,"
         " price_minor, currency, is_live) FROM STDIN"
@@ -172,7 +150,7 @@ def _baseline(bench: rig.Bench, people: Sequence[tuple[uuid.UUID, uuid.UUID]]) -
         with connection.cursor().copy("COPY bench_payments FROM STDIN") as copy:
             for number, payment_id in enumerate(made, start=1):
                 copy.write_row((number, payment_id, people[(number - 1) % len(people)][1]))
-    return rig.pgbench(bench, PGBENCH, clients=CONNECTIONS, transactions=DELIVERIES - 200)
+    return rig.pgbench(bench, PGBENCH, transactions=DELIVERIES - 200)
 
 
 if __name__ == "__main__":

