@@ -31,7 +31,7 @@ async def alice(client: httpx2.AsyncClient, database_url: str) -> people.Person:
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT user_id, id FROM accounts WHERE email = %s", [EMAIL]).fetchone()
     assert row is not None
-    return people.Person(*row, EMAIL)
+    return people.Person(user_id=row[0], account_id=row[1], email=EMAIL)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""A person's own payments for their pages, as stored: the list, or one. Asks Stripe nothing."""
+"""A person's own payments as stored: the list, or one.
+
+For pages and API; asks Stripe nothing (topup.flows.payment_status does).
+"""
 
 from collections.abc import Sequence
 from uuid import UUID

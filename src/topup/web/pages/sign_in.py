@@ -1,4 +1,7 @@
-"""Signing in and out on pages, and setting a new password with a mailed code. Calls the flows of the JSON interface."""
+"""Signing in and out on pages, and setting a new password with a mailed code.
+
+Calls the flows of the JSON interface, and says as little as it does about which addresses are known.
+"""
 
 from typing import Annotated
 
