@@ -3,26 +3,35 @@
 import hashlib
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from topup.web.pages import assets
 
-VENDOR = assets.FOLDER / "vendor"
-MANIFEST = json.loads((VENDOR / "manifest.json").read_text(encoding="utf-8"))["files"]
+VENDORS = (assets.FOLDER / "vendor", Path(__file__).parent.parent / "browser" / "vendor")
 
 
-@pytest.mark.parametrize("entry", MANIFEST, ids=lambda entry: entry["file"])
-def test_a_vendored_file_is_exactly_the_one_that_was_published(entry: dict[str, str]) -> None:
-    content = (VENDOR / entry["file"]).read_bytes()
+def entries() -> list[tuple[Path, dict[str, Any]]]:
+    """Each vendored file with what its manifest says of it."""
+    found = [(vendor, json.loads((vendor / "manifest.json").read_text(encoding="utf-8"))) for vendor in VENDORS]
+    return [(vendor, entry) for vendor, manifest in found for entry in manifest["files"]]
+
+
+@pytest.mark.parametrize(("vendor", "entry"), entries(), ids=[entry["file"] for _, entry in entries()])
+def test_a_vendored_file_is_exactly_the_one_that_was_published(vendor: Path, entry: dict[str, Any]) -> None:
+    content = (vendor / entry["file"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == entry["sha256"]
-    assert (VENDOR / entry["licenceFile"]).is_file()
+    assert all((vendor / name).is_file() for name in entry["licenceFiles"])
 
 
-def test_nothing_is_vendored_without_an_entry() -> None:
-    listed = {name for entry in MANIFEST for name in (entry["file"], entry["licenceFile"])}
-    assert {path.name for path in VENDOR.iterdir()} == {*listed, "manifest.json"}
+@pytest.mark.parametrize("vendor", VENDORS, ids=["pages", "tests"])
+def test_nothing_is_vendored_without_an_entry(vendor: Path) -> None:
+    ours = [entry for place, entry in entries() if place == vendor]
+    listed = {name for entry in ours for name in (entry["file"], *entry["licenceFiles"])}
+    assert {path.name for path in vendor.iterdir()} == {*listed, "manifest.json"}
 
 
 async def test_a_file_is_sent_for_ever_and_packed(client: httpx2.AsyncClient) -> None:
