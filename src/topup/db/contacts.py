@@ -1,4 +1,7 @@
-"""Whom to write to: addresses and first names, for the mails that a flow puts into the outbox."""
+"""Whom to write to: addresses and first names, for the mails that a flow puts into the outbox.
+
+Who is gone or disabled is not written to. Called by flows; sends nothing.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -103,40 +103,28 @@ async def find(conn: sql.Connection, payment_id: UUID) -> Payment | None:
 FIND_OWN = "SELECT" + COLUMNS + "FROM payments WHERE id = %s AND user_id = %s"
 
 
-async def find_own(
-    conn: sql.Connection, payment_id: UUID, *, user_id: UUID
-) -> Payment | None:
+async def find_own(conn: sql.Connection, payment_id: UUID, *, user_id: UUID) -> Payment | None:
     """A person's own payment; another's is None, as one that does not exist."""
     return await sql.row(conn, Payment, FIND_OWN, [payment_id, user_id])
 
 
-FIND_OWN_BY_SESSION = (
-    "SELECT" + COLUMNS + "FROM payments WHERE stripe_session_id = %s AND user_id = %s"
-)
+FIND_OWN_BY_SESSION = "SELECT" + COLUMNS + "FROM payments WHERE stripe_session_id = %s AND user_id = %s"
 
 
-async def find_own_by_session(
-    conn: sql.Connection, session_id: str, *, user_id: UUID
-) -> Payment | None:
+async def find_own_by_session(conn: sql.Connection, session_id: str, *, user_id: UUID) -> Payment | None:
     """A person's own payment by its checkout session."""
     return await sql.row(conn, Payment, FIND_OWN_BY_SESSION, [session_id, user_id])
 
 
 LIST_OWN = (
-    "SELECT"
-    + COLUMNS
-    + "FROM payments WHERE user_id = %(user_id)s AND (%(before)s::uuid IS NULL OR id < %(before)s)"
+    "SELECT" + COLUMNS + "FROM payments WHERE user_id = %(user_id)s AND (%(before)s::uuid IS NULL OR id < %(before)s)"
     " ORDER BY id DESC LIMIT %(limit)s"
 )
 
 
-async def list_own(
-    conn: sql.Connection, *, user_id: UUID, before: UUID | None, limit: int
-) -> list[Payment]:
+async def list_own(conn: sql.Connection, *, user_id: UUID, before: UUID | None, limit: int) -> list[Payment]:
     """A person's payments, newest first; `before` is the last id of the page already seen."""
-    return await sql.rows(
-        conn, Payment, LIST_OWN, {"user_id": user_id, "before": before, "limit": limit}
-    )
+    return await sql.rows(conn, Payment, LIST_OWN, {"user_id": user_id, "before": before, "limit": limit})
 
 
 LIST_OPEN_CHECKOUTS = (
@@ -146,10 +134,8 @@ LIST_OPEN_CHECKOUTS = (
 )
 
 
-async def lock_open_checkouts(
-    conn: sql.Connection, *, user_id: UUID, package_id: UUID
-) -> list[Payment]:
-    """A person's open checkouts of one package, oldest first, locked. Usually none or one; more after a changed price."""
+async def lock_open_checkouts(conn: sql.Connection, *, user_id: UUID, package_id: UUID) -> list[Payment]:
+    """A person's open checkouts of one package, oldest first, locked. Usually none or one; more after a new price."""
     return await sql.rows(conn, Payment, LIST_OPEN_CHECKOUTS, [user_id, package_id])
 
 
@@ -179,16 +165,10 @@ async def ids_by_stripe(
     return sorted(await sql.values(conn, IDS_BY_STRIPE, parameters))
 
 
-LOCK_MANY = (
-    "SELECT"
-    + COLUMNS
-    + "FROM payments WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
-)
+LOCK_MANY = "SELECT" + COLUMNS + "FROM payments WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
 
-async def lock_many(
-    conn: sql.Connection, payment_ids: Collection[UUID]
-) -> list[Payment]:
+async def lock_many(conn: sql.Connection, payment_ids: Collection[UUID]) -> list[Payment]:
     """Lock payments in id order and read them as they stand after the wait."""
     return await sql.rows(conn, Payment, LOCK_MANY, [sorted(payment_ids)])
 
