@@ -1,4 +1,7 @@
-"""API keys as rows. Of a key only its public prefix and a hash are stored; nothing here sees a secret."""
+"""API keys as rows. Of a key only its public prefix and a hash are stored; nothing here sees a secret.
+
+Called by topup.flows.keys and the key ring.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""Which accounts lose credits on which day soon, and have not been told yet. Read by topup.flows.remind_expiry."""
+"""Which accounts lose credits on which day soon, and have not been told yet.
+
+Read by topup.flows.remind_expiry.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""What is overdue and not yet booked: lots that expired, holds that ended. Found here, booked by topup.flows.settle."""
+"""What is overdue and not yet booked: lots that expired, holds that ended.
+
+Found here, booked by topup.flows.settle.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID

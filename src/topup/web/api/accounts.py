@@ -1,4 +1,7 @@
-"""Accounts through the machine door: a host application opens one for each of its users and reads what is on it."""
+"""Accounts through the machine door: a host application opens one for each of its users and reads what is on it.
+
+Thin: each call parses, calls one flow and words the answer.
+"""
 
 from typing import Annotated, Literal
 from uuid import UUID
