@@ -106,9 +106,7 @@ def test_lots_that_move_together_keep_their_order(paper: Paper, alice: Account, 
     assert [lot.payment_id for lot, _ in paper.moved(paper.spend(bob, 12))] == payments
 
 
-def test_what_is_overdue_where_credits_arrive_is_booked_before_them(
-    paper: Paper, alice: Account, bob: Account
-) -> None:
+def test_what_is_overdue_where_credits_arrive_is_booked_before_them(paper: Paper, alice: Account, bob: Account) -> None:
     paper.credit(alice, 10)
     paper.credit(bob, 3, valid_days=1)
     paper.wait(days=1)

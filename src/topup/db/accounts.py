@@ -1,4 +1,7 @@
-"""Accounts as rows: opening and finding them. Their figures change through topup.ledger.journal alone."""
+"""Accounts as rows: opening, finding and freezing them.
+
+Their figures change through topup.ledger.journal alone.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,3 +58,14 @@ FIND_OF_USER = """
 async def find_of_user(conn: sql.Connection, user_id: UUID, unit: str = "credit") -> Account | None:
     """A person's own account in one unit."""
     return await sql.row(conn, Account, FIND_OF_USER, [user_id, unit])
+
+
+FREEZE = """
+    UPDATE accounts SET frozen_at = coalesce(frozen_at, topup_now()), frozen_reason = coalesce(frozen_reason, %s)
+    WHERE id = %s AND system_name IS NULL
+"""
+
+
+async def freeze(conn: sql.Connection, account_id: UUID, *, reason: str) -> bool:
+    """Let nothing out of a customer's account any more. One that is frozen keeps its first reason."""
+    return await sql.run(conn, FREEZE, [reason, account_id]) == 1

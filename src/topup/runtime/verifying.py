@@ -1,0 +1,95 @@
+"""What `topup verify` does: finds the database, has it verified, keeps the anchor, and puts the findings into words.
+
+Where the environment names no database, the demo that is kept on this machine is looked at, running or not.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg_pool
+
+from topup import errors
+from topup.core import anchors
+from topup.db import invariants
+from topup.flows import verify
+from topup.runtime import demo, demo_folder, house
+from topup.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it went, in lines to be printed; `is_well` is whether everything holds."""
+
+    is_well: bool
+    lines: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def database_url(given: Settings, data: Path | None) -> Iterator[str]:
+    """The address of the database to look at, which runs meanwhile."""
+    folder = (data or demo_folder.default()).absolute()
+    is_demo_meant = data is not None or demo_folder.kept(folder) is not None
+    if url := given.database_url.get_secret_value():
+        yield url
+        return
+    if not is_demo_meant:
+        raise errors.Unavailable("DATABASE_URL is not set, and no demo is kept here.")
+    with demo.joined(folder, given) as settings:
+        yield settings.database_url.get_secret_value()
+
+
+async def run(url: str, *, anchor: Path | None) -> Outcome:
+    """Verify a database. An anchor that is there is compared; it is renewed, or made, only when all is well."""
+    anchored = _anchored(anchor)
+    started = time.monotonic()
+    async with psycopg_pool.AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=verify.CONNECTIONS,
+        kwargs={"options": house.CONNECTION_OPTIONS},
+        open=False,
+        name="verify",
+    ) as pool:
+        report = await verify.verify(pool, anchored=anchored)
+    seconds = time.monotonic() - started
+    if anchor is not None and not report.breaches:
+        _replace(anchor, anchors.text(report.heads, taken_at=datetime.now(UTC)))
+    return Outcome(not report.breaches, tuple(_lines(report, seconds)))
+
+
+def _lines(report: verify.Report, seconds: float) -> Iterator[str]:
+    for breach in report.breaches:
+        yield f"BROKEN {breach.name}: {breach.what}. {breach.sentence}"
+    for breach in report.late:
+        yield f"late   {breach.name}: {breach.what}. {breach.sentence}"
+    for account_id in sorted(report.frozen):
+        yield f"frozen account {account_id}: nothing goes out of it until somebody has looked at it."
+    lines = sum(head.seq for head in report.heads)
+    seen = f"{lines:,} lines on {len(report.heads):,} accounts, seen at one moment, {seconds:.1f} s"
+    if report.breaches:
+        yield f"{len({breach.name for breach in report.breaches})} of {len(invariants.ALL)} invariants broken: {seen}."
+    else:
+        yield f"All {len(invariants.ALL)} invariants hold: {seen}."
+
+
+def _anchored(anchor: Path | None) -> list[anchors.Head]:
+    if anchor is None or not anchor.exists():
+        return []
+    try:
+        return anchors.read(anchor.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise errors.Unreadable(f"{anchor} cannot be read as an anchor: {fault}.") from fault
+
+
+def _replace(anchor: Path, text: str) -> None:
+    """Write the whole file or leave the old one."""
+    new = anchor.with_name(f"{anchor.name}.new")
+    try:
+        new.write_text(text, encoding="ascii")
+        new.replace(anchor)
+    except OSError as fault:
+        raise errors.Unavailable(f"The anchor {anchor} cannot be written: {fault.strerror}.") from fault

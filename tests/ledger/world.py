@@ -1,0 +1,162 @@
+"""A small ledger with a bit of everything, made by the program itself: what the audit finds nothing wrong with.
+
+Alice bought, spent, held, captured, released and had a spend reversed; some credits of hers ended. Bob was given
+credits, got some of Alice's, and owed. Carol never spent. Dora spent all of one lot that ends. Erin has credits of two
+priorities, Frida a simple account; Gina gave all of two lots to Hugo.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+
+from tests import people, stripe_bodies
+from topup.core import ids
+from topup.db import idempotency, sql
+from topup.flows import receive, requests
+from topup.ledger import commands, journal
+
+OPEN_EXTERNAL = "INSERT INTO accounts (id, unit, external_id) VALUES (%s, 'credit', %s)"
+
+
+@dataclass
+class World:
+    """The pool it was made through, and who is who."""
+
+    pool: people.Pool
+    accounts: dict[str, UUID] = field(default_factory=dict)
+
+    async def open(self, name: str) -> UUID:
+        """An account of a host application's user."""
+        self.accounts[name] = ids.new()
+        await self.run(OPEN_EXTERNAL, self.accounts[name], name)
+        return self.accounts[name]
+
+    async def run(self, statement: LiteralString, *parameters: object) -> None:
+        """A statement in a transaction of its own."""
+        async with self.pool.connection() as conn:
+            await sql.run(conn, statement, parameters)
+
+    async def do(self, command: commands.Command) -> commands.Done:
+        """A command that must go through, in a transaction of its own."""
+        async with self.pool.connection() as conn:
+            [outcome] = await journal.post(conn, [command])
+        assert isinstance(outcome, commands.Done), outcome
+        return outcome
+
+    async def give(self, name: str, credits_in: int, **more: Any) -> commands.Done:
+        """Credits as a present."""
+        command = commands.Credit(self.accounts[name], credits_in, "PROMOTION", cause(), "user:admin", **more)
+        return await self.do(command)
+
+    async def spend(self, name: str, credits_out: int, text: str | None = None) -> commands.Entry:
+        """Credits are used up."""
+        said = commands.Text(text, "essay-17", {"grade": "A", "letters": "Zoë 山田"}) if text else commands.NO_TEXT
+        command = commands.Spend(self.accounts[name], credits_out, cause(), "application:host", said)
+        return (await self.do(command)).entries[0]
+
+    async def hold(self, name: str, credits_held: int, seconds: int = 3600) -> UUID:
+        """Credits are set aside."""
+        hold_id = ids.new()
+        await self.do(commands.PlaceHold(self.accounts[name], credits_held, hold_id, seconds, "application:host"))
+        return hold_id
+
+    async def wait(self, **duration: int) -> None:
+        """Move the money's clock."""
+        await self.run("UPDATE deployment SET clock_offset = clock_offset + %s", timedelta(**duration))
+
+
+def cause() -> commands.Cause:
+    """A cause that was not there before."""
+    return commands.Cause("test", str(ids.new()))
+
+
+async def build(pool: people.Pool) -> World:
+    """Make it. Takes a dozen transactions."""
+    world = World(pool)
+    await world.run("UPDATE deployment SET is_demo = true, mode = 'test'")
+    alice = await people.person(pool, "Alice")
+    world.accounts["alice"] = alice.account_id
+    for name in ("bob", "carol", "dora", "erin", "frida", "gina", "hugo"):
+        await world.open(name)
+    await _buy(world, alice)
+    await _use(world)
+    await _owe(world)
+    await _leave_traces(world, alice)
+    return world
+
+
+async def _buy(world: World, alice: people.Person) -> None:
+    bought = await people.pending(world.pool, alice, credits=100)
+    await people.pending(world.pool, alice, credits=500, price_minor=4500)
+    session = stripe_bodies.session(bought)
+    bodies = [
+        stripe_bodies.event("checkout.session.completed", session),
+        stripe_bodies.event("charge.succeeded", {"id": "ch_1", "object": "charge"}),
+    ]
+    deliveries = [delivery for delivery in map(receive.read, bodies) if delivery is not None]
+    assert await receive.receive(world.pool, deliveries, is_live=False) == ["credited", "noted"]
+
+
+async def _use(world: World) -> None:
+    await world.give("alice", 30, priority=50, valid_days=1, text=commands.Text("For a friend"))
+    await world.give("alice", 20, priority=50)
+    await world.spend("alice", 10)
+    await world.spend("alice", 10, "Marking an essay")
+    undone = await world.spend("alice", 25)
+    alice = world.accounts["alice"]
+    await world.do(commands.Reverse(alice, undone.id, cause(), "application:host"))
+    await world.wait(days=2)
+    first, second = await world.hold("alice", 7), await world.hold("alice", 6)
+    await world.do(commands.Capture(alice, first, 4, cause(), "application:host"))
+    await world.do(commands.Release(alice, second, "application:host"))
+    await world.spend("alice", 12)
+    await world.do(commands.Move(alice, world.accounts["bob"], 15, cause(), "application:host"))
+    await world.hold("alice", 8)
+    for name, credits_in, more in (("carol", 10, {}), ("dora", 9, {"valid_days": 30}), ("erin", 5, {"priority": 50})):
+        await world.give(name, credits_in, **more)
+    await world.spend("dora", 9)
+    await world.give("erin", 5, priority=100)
+    await world.give("frida", 10)
+    await world.spend("frida", 3)
+    await world.give("gina", 2, priority=50)
+    await world.give("gina", 2)
+    await world.do(commands.Move(world.accounts["gina"], world.accounts["hugo"], 4, cause(), "application:host"))
+    await world.spend("erin", 3)
+
+
+async def _owe(world: World) -> None:
+    """Bob got two lots of Alice's at once; now a clawback takes more than he has, and then something comes in again."""
+    bob = world.accounts["bob"]
+    await world.spend("bob", 5)
+    await world.do(commands.Clawback(bob, 30, ids.new(), "REFUND", cause(), "stripe"))
+    await world.give("bob", 40)
+    await world.spend("bob", 6)
+
+
+async def _leave_traces(world: World, alice: people.Person) -> None:
+    """What else is written beside the ledger: an answer under a key, and a person who is signed in."""
+    answer = requests.Answer(201, '{"id": "x"}')
+    command = commands.Spend(world.accounts["bob"], 1, cause(), "application:host")
+    key = idempotency.Key("application:host", "POST /spends", "key-1")
+    await requests.post(world.pool, [requests.Request(key, b"fingerprint", command, lambda _outcome: answer)])
+    login_id, code_id = ids.new(), ids.new()
+    await world.run(
+        "INSERT INTO logins (id, user_id, kind, expires_at) VALUES (%s, %s, 'PAGE', topup_now() + interval '1 day')",
+        login_id,
+        alice.user_id,
+    )
+    await world.run(
+        "INSERT INTO codes (id, purpose, email, user_id, code_hmac, expires_at)"
+        " VALUES (%s, 'RESET', %s, %s, sha256(''), topup_now())",
+        code_id,
+        alice.email,
+        alice.user_id,
+    )
+
+
+def connect(database_url: str) -> psycopg.Connection[Any]:
+    """A superuser's connection, for whoever tampers."""
+    return psycopg.connect(database_url)
