@@ -32,12 +32,12 @@ async def find(conn: sql.Connection, hold_id: UUID) -> Hold | None:
     return await sql.row(conn, Hold, FIND, [hold_id])
 
 
-ACCOUNT_OF = "SELECT account_id FROM holds WHERE id = %s AND kind = 'HOST'"
+ACCOUNTS_OF = "SELECT id, account_id FROM holds WHERE id = ANY(%s) AND kind = 'HOST'"
 
 
-async def account_of(conn: sql.Connection, hold_id: UUID) -> UUID | None:
-    """Whose credits a hold sets aside."""
-    return await sql.value(conn, ACCOUNT_OF, [hold_id])
+async def accounts_of(conn: sql.Connection, hold_ids: list[UUID]) -> dict[UUID, UUID]:
+    """Whose credits each of some holds sets aside; a hold that is not there is left out."""
+    return dict(await sql.pairs(conn, ACCOUNTS_OF, [hold_ids]))
 
 
 OPEN_OF_ACCOUNT = """

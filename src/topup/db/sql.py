@@ -8,7 +8,7 @@ from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
@@ -41,6 +41,13 @@ async def values(conn: Connection, text: LiteralString, parameters: Parameters =
     async with conn.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(text, parameters)
         return await cursor.fetchall()
+
+
+async def pairs(conn: Connection, text: LiteralString, parameters: Parameters = ()) -> list[tuple[Any, Any]]:
+    """The two columns of every row."""
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(text, parameters)
+        return [(first, second) for first, second in await cursor.fetchall()]
 
 
 async def run(conn: Connection, text: LiteralString, parameters: Parameters = ()) -> int:

@@ -115,12 +115,12 @@ async def line(conn: sql.Connection, entry_id: UUID) -> Line | None:
     return await sql.row(conn, Line, LINE, [entry_id])
 
 
-ACCOUNT_OF = "SELECT account_id FROM entries WHERE id = %s"
+ACCOUNTS_OF = "SELECT id, account_id FROM entries WHERE id = ANY(%s)"
 
 
-async def account_of(conn: sql.Connection, entry_id: UUID) -> UUID | None:
-    """Whose statement a line is on."""
-    return await sql.value(conn, ACCOUNT_OF, [entry_id])
+async def accounts_of(conn: sql.Connection, entry_ids: list[UUID]) -> dict[UUID, UUID]:
+    """Whose statement each of some lines is on; a line that is not there is left out."""
+    return dict(await sql.pairs(conn, ACCOUNTS_OF, [entry_ids]))
 
 
 @dataclass(frozen=True, slots=True)

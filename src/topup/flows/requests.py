@@ -8,11 +8,12 @@ Running a batch again is harmless, since its keys are looked up first: that is h
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import psycopg
 import psycopg_pool
 
-from topup.db import idempotency
+from topup.db import holds, idempotency, sql, statements
 from topup.ledger import commands, journal, rules
 
 Pool = psycopg_pool.AsyncConnectionPool
@@ -36,34 +37,56 @@ class KeyReused:
 
 
 @dataclass(frozen=True, slots=True)
+class OfHold:
+    """A command about a hold. Whose it is never changes, so it is looked up for a whole batch before the locks."""
+
+    hold_id: UUID
+    command: Callable[[UUID], commands.Command]
+
+
+@dataclass(frozen=True, slots=True)
+class OfEntry:
+    """The same about a statement line."""
+
+    entry_id: UUID
+    command: Callable[[UUID], commands.Command]
+
+
+Asked = commands.Command | OfHold | OfEntry
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One keyed request: its command, and how its outcome is worded. Without a key it is done and not remembered."""
 
     key: idempotency.Key | None
     fingerprint: bytes
-    command: commands.Command
+    command: Asked
     word: Callable[[commands.Outcome], Answer]
 
 
 async def post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReused]:
     """Decide and write a batch of requests in their order; the answers in the same order."""
     async with pool.connection() as conn:
-        working = await journal.load(conn, [request.command for request in requests])
+        placed = await _placed(conn, [request.command for request in requests])
+        working = await journal.load(conn, [command for command in placed if not isinstance(command, commands.Denied)])
         keys = [request.key for request in requests if request.key is not None]
         kept = await idempotency.find(conn, keys) if keys else {}
         new: list[idempotency.Kept] = []
         answers: list[Answer | KeyReused] = []
-        for request in requests:
+        for request, command in zip(requests, placed, strict=True):
             answer = _repeat(request, kept)
             if answer is None:
-                answer = request.word(rules.apply(working, request.command))
+                is_denied = isinstance(command, commands.Denied)
+                answer = request.word(command if is_denied else rules.apply(working, command))
                 if request.key is not None and is_remembered(answer.status):
                     kept[request.key] = _kept(request.key, request.fingerprint, answer)
                     new.append(kept[request.key])
             answers.append(answer)
-        await journal.write(conn, working)
-        if new:
-            await idempotency.keep(conn, new)
+        async with conn.pipeline():
+            await journal.send(conn, working)
+            if new:
+                await idempotency.keep(conn, new)
     return answers
 
 
@@ -79,6 +102,27 @@ def is_twin_race(fault: BaseException) -> bool:
     the key or, since causes are made from keys, the cause. Run again it finds the first answer.
     """
     return isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name in TWIN_CONSTRAINTS
+
+
+async def _placed(conn: sql.Connection, asked: Sequence[Asked]) -> list[commands.Command | commands.Denied]:
+    """What was asked, as commands to accounts; refused where there is no such hold or line."""
+    hold_ids = [one.hold_id for one in asked if isinstance(one, OfHold)]
+    entry_ids = [one.entry_id for one in asked if isinstance(one, OfEntry)]
+    of_holds = await holds.accounts_of(conn, hold_ids) if hold_ids else {}
+    of_entries = await statements.accounts_of(conn, entry_ids) if entry_ids else {}
+
+    def place(one: Asked) -> commands.Command | commands.Denied:
+        match one:
+            case OfHold():
+                account_id = of_holds.get(one.hold_id)
+                return commands.Denied("unknown_hold") if account_id is None else one.command(account_id)
+            case OfEntry():
+                account_id = of_entries.get(one.entry_id)
+                return commands.Denied("unknown_entry") if account_id is None else one.command(account_id)
+            case _:
+                return one
+
+    return [place(one) for one in asked]
 
 
 def _repeat(request: Request, kept: dict[idempotency.Key, idempotency.Kept]) -> Answer | KeyReused | None:

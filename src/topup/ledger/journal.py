@@ -144,10 +144,11 @@ async def _load_missing_lots(conn: sql.Connection, working: book.Book, lot_ids: 
 async def write(conn: sql.Connection, done: book.Book) -> None:
     """Send everything that changed, parents before children, one statement a table and all in one go."""
     async with conn.pipeline():
-        await _write_all(conn, done)
+        await send(conn, done)
 
 
-async def _write_all(conn: sql.Connection, done: book.Book) -> None:
+async def send(conn: sql.Connection, done: book.Book) -> None:
+    """The same inside a pipeline of the caller's, who has more to write with it."""
     if done.transfers:
         await _write_movements(conn, done)
     if done.changed_lots:

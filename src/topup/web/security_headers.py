@@ -8,7 +8,6 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from topup.settings import Settings
@@ -25,6 +24,9 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+_NO_STORE = (b"cache-control", b"no-store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.stripe = StripeOrigins.of(settings)
-        self.fixed = {**_ALWAYS, **({"Strict-Transport-Security": HSTS} if settings.is_secure else {})}
+        fixed = {**_ALWAYS, **({"Strict-Transport-Security": HSTS} if settings.is_secure else {})}
+        self.fixed = [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and dress its answer."""
@@ -85,20 +88,24 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["csp_nonce"] = nonce = secrets.token_urlsafe(16)
+        is_api = errors.is_api_path(scope["path"])
+        nonce = "" if is_api else secrets.token_urlsafe(16)
+        state["csp_nonce"] = nonce
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.fixed.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
-                headers.setdefault("Content-Security-Policy", self._policy(scope["path"], nonce, state))
+                policy = API_POLICY if is_api else self._page_policy(nonce, state)
+                _add_absent(message, [*self.fixed, _NO_STORE, (b"content-security-policy", policy.encode())])
             await send(message)
 
         await self.app(scope, receive, dressed)
 
-    def _policy(self, path: str, nonce: str, state: dict[str, object]) -> str:
-        if errors.is_api_path(path):
-            return API_POLICY
+    def _page_policy(self, nonce: str, state: dict[str, object]) -> str:
         return page_policy(nonce, self.stripe, uses_elements=bool(state.get("uses_elements")))
+
+
+def _add_absent(message: Message, headers: list[tuple[bytes, bytes]]) -> None:
+    """On the raw names, which are lower case: going through each header for each of these cost more than the rest."""
+    given = message.setdefault("headers", [])
+    present = {name for name, _ in given}
+    given.extend((name, value) for name, value in headers if name not in present)

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from topup.core import ids
 from topup.db import holds
-from topup.flows import find_account, read_account
-from topup.flows.requests import Answer
+from topup.flows import read_account
+from topup.flows.requests import Answer, OfHold
 from topup.ledger import commands
 from topup.ledger.commands import Cause, HoldView, Text
 from topup.web import errors, lean
@@ -127,16 +127,14 @@ async def capture_hold(
 ) -> Response:
     """Use up what was set aside, or a part of it; the rest goes back unless `final` is false."""
     wanted = body or Capture()
-    command = commands.Capture(
-        await find_account.of_hold(house.pool, hold_id),
+    cause, text = Cause("capture", f"{by.actor}/{key}"), Text(source_id=str(hold_id))
+    asked = OfHold(
         hold_id,
-        wanted.amount,
-        Cause("capture", f"{by.actor}/{key}"),
-        by.actor,
-        is_final=wanted.final,
-        text=Text(source_id=str(hold_id)),
+        lambda account_id: commands.Capture(
+            account_id, hold_id, wanted.amount, cause, by.actor, is_final=wanted.final, text=text
+        ),
     )
-    return await posting.post(house, request, by, key, body, command, posting.entry)
+    return await posting.post(house, request, by, key, body, asked, posting.entry)
 
 
 @router.post("/api/holds/{hold_id}/release", response_model=HoldAnswer, responses=errors.documented(404, 409))
@@ -149,9 +147,8 @@ async def release_hold(
     body: Release | None = None,
 ) -> Response:
     """Give everything back that is still set aside, and close the hold."""
-    account_id = await find_account.of_hold(house.pool, hold_id)
-    command = commands.Release(account_id, hold_id, by.actor)
-    return await posting.post(house, request, by, key, body, command, _released)
+    asked = OfHold(hold_id, lambda account_id: commands.Release(account_id, hold_id, by.actor))
+    return await posting.post(house, request, by, key, body, asked, _released)
 
 
 @router.get("/api/holds/{hold_id}", responses=errors.documented(404))

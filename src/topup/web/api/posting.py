@@ -27,7 +27,7 @@ async def post(
     by: auth.Principal,
     key: str | None,
     body: BaseModel | None,
-    command: commands.Command,
+    command: requests.Asked,
     word: Word,
 ) -> Response:
     """Have a command decided and written, and answer."""

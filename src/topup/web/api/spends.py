@@ -6,7 +6,8 @@ Thin: each call becomes one command, decided and written together with whatever 
 from fastapi import Request, status
 from starlette.responses import Response
 
-from topup.flows import find_account, preview_spend
+from topup.flows import preview_spend
+from topup.flows.requests import OfEntry
 from topup.ledger import commands
 from topup.ledger.commands import Cause, Text
 from topup.web import errors, lean
@@ -106,14 +107,12 @@ async def reverse_transaction(
     body: Reason | None = None,
 ) -> Response:
     """Undo a spend or a capture, in full and once: the credits go back to the lots they came from."""
-    command = commands.Reverse(
-        await find_account.of_transaction(house.pool, transaction_id),
-        transaction_id,
-        Cause("reversal", f"{by.actor}/{key}"),
-        by.actor,
-        Text(body.reason if body else None, str(transaction_id)),
+    cause = Cause("reversal", f"{by.actor}/{key}")
+    text = Text(body.reason if body else None, str(transaction_id))
+    asked = OfEntry(
+        transaction_id, lambda account_id: commands.Reverse(account_id, transaction_id, cause, by.actor, text)
     )
-    return await posting.post(house, request, by, key, body, command, posting.entry)
+    return await posting.post(house, request, by, key, body, asked, posting.entry)
 
 
 def _share(share: preview_spend.Share) -> ShareAnswer:
