@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx2
 import psycopg
-import pytest
 
 from tests.web.conftest import Visitor
 from topup.flows import seed_packages
@@ -204,7 +203,7 @@ async def test_a_conflict_is_remembered_under_its_key_and_a_fault_is_not(admin: 
     assert (await admin.client.post(PATH, json=SMALL, headers=odd)).status_code == 201
 
 
-@pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "tab\there"])
-async def test_a_key_of_odd_characters_is_refused(admin: Visitor, key: str) -> None:
-    answer = await admin.client.post(PATH, json=SMALL, headers={"Idempotency-Key": key})
-    assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_invalid")
+async def test_a_key_of_odd_characters_is_refused(admin: Visitor) -> None:
+    for key in (" ", "x" * 256, "a b", "tab\there"):
+        answer = await admin.client.post(PATH, json=SMALL, headers={"Idempotency-Key": key})
+        assert (key, answer.status_code, answer.json()["code"]) == (key, 400, "idempotency_key_invalid")

@@ -177,7 +177,11 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_router(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
     code, detail = _ROUTER_REFUSALS.get(error.status_code, ("refused", "The request was refused."))
-    return render(request, Problem(error.status_code, code, detail, headers=error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and is_api_path(request.url.path):
+        # The router names the methods of the first route at the address; the others are routes of their own.
+        headers["Allow"] = ", ".join(request.app.methods_at(request.url.path)) or headers.get("Allow", "")
+    return render(request, Problem(error.status_code, code, detail, headers=headers))
 
 
 async def _on_database(request: Request, error: Exception) -> Response:

@@ -91,6 +91,8 @@ def _from_body(model: type[BaseModel], *, is_required: bool) -> Fill:
             if is_required:
                 raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
             return None
+        if not is_required and raw == b"null":
+            return None
         if not _is_json(request.headers.get("content-type", "")):
             raise RequestValidationError([{"type": "model_type", "loc": ("body",), "msg": "Not JSON"}])
         try:

@@ -31,8 +31,10 @@ class Application(FastAPI):
 
     def methods_at(self, path: str) -> list[str]:
         """Which methods the described operations at an address take."""
+        paths = self.openapi()["paths"]
+        if path in paths:
+            return sorted(method.upper() for method in paths[path])
         if self._methods is None:
-            paths = self.openapi()["paths"]
             self._methods = [(compile_path(template)[0], [*operations]) for template, operations in paths.items()]
         found = {method.upper() for pattern, methods in self._methods if pattern.match(path) for method in methods}
         return sorted(found)
@@ -86,6 +88,15 @@ def _complete_operation(operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(responses.items()))
 
 
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that is optional is left out; it cannot be sent as null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    rest = {name: value for name, value in schema.items() if name not in {"anyOf", "title"}}
+    return {**kinds[0], **rest}
+
+
 def _drop_made_up_titles(schema: dict[str, Any]) -> None:
     """Pydantic makes a title of each field's name, which says nothing more and reads worse."""
     for described in schema.get("properties", {}).values():
@@ -111,6 +122,8 @@ def _complete_parameter(parameter: dict[str, Any]) -> None:
         parameter["required"] = True
     if parameter["in"] == "header":
         parameter["schema"].pop("default", None)
+    parameter["schema"] = _without_null(parameter["schema"])
+    parameter["schema"].pop("title", None)
 
 
 def _is_frameworks(response: dict[str, Any] | None) -> bool:

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Header, Request
 from topup import errors
 from topup.flows import receive
 from topup.gateway import signatures
+from topup.web import errors as problems
 from topup.web.context import HouseDep
 
 router = APIRouter(tags=["Stripe"])
 
 
-@router.post("/api/webhooks/stripe")
+@router.post("/api/webhooks/stripe", responses=problems.documented(400, 413))
 @router.post("/api/stripe/webhook", include_in_schema=False)
 async def take_delivery(
     request: Request, house: HouseDep, stripe_signature: Annotated[str | None, Header()] = None

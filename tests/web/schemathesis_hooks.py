@@ -1,0 +1,31 @@
+"""What a generator cannot know from a description; loaded by schemathesis itself, in its own process.
+
+Only for requests that are meant to be right: a cursor must have come from us, a key must not stand for another request,
+and a whole number is written without a fraction (JSON Schema calls 1.0 whole; we do not take it for credits or money).
+"""
+
+import uuid
+from typing import Any
+
+import schemathesis
+
+
+@schemathesis.hook
+def before_call(_context: object, case: Any, _kwargs: object) -> None:  # noqa: ANN401 - a case of any operation
+    """Make a right request right in these ways too."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if case.query:
+        case.query.pop("cursor", None)
+    if case.headers and case.headers.get("Idempotency-Key"):
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
+    if isinstance(case.body, dict | list):
+        case.body = _without_fractions(case.body)
+
+
+def _without_fractions(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _without_fractions(item) for name, item in value.items()}
+    return [_without_fractions(item) for item in value] if isinstance(value, list) else value
