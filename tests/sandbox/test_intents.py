@@ -129,6 +129,17 @@ def test_card_that_was_set_up_with_3d_secure_works_off_session(box: Box) -> None
     assert intent(box, customer=buyer.id, payment_method=method, confirm=True).status == "requires_action"
 
 
+def test_card_that_was_only_attached_is_refused_off_session(box: Box) -> None:
+    buyer = customer(box)
+    card = box.stripe.v1.payment_methods.attach(
+        "pm_card_authenticationRequiredOnSetup",
+        params={"customer": buyer.id},
+    )
+    with pytest.raises(box.errors.CardError) as refused:
+        intent(box, customer=buyer.id, payment_method=card.id, off_session=True, confirm=True)
+    assert refused.value.code == "authentication_required"
+
+
 def test_card_that_attaches_but_never_pays(box: Box) -> None:
     buyer = customer(box)
     method = saved_card(box, buyer.id, "pm_card_chargeCustomerFail")

@@ -18,6 +18,11 @@ def test_live_and_unreadable_keys_are_refused(box: Box, key: str) -> None:
         box.stripe.v1.customers.list(options={"api_key": key})
 
 
+def test_live_key_is_told_why_it_is_refused(box: Box) -> None:
+    with pytest.raises(box.errors.AuthenticationError, match="offline sandbox: it refuses live keys"):
+        box.stripe.v1.customers.list(options={"api_key": "sk_live_123"})
+
+
 def test_request_without_a_key_is_refused(box: Box) -> None:
     answer = box.web.get("/v1/customers")
     assert answer.status_code == 401
