@@ -40,6 +40,13 @@ def test_clawback_takes_its_own_lot_then_paid_ones_then_any_then_debt(paper: Pap
     assert (alice.balance, alice.debt) == (-2, 2)
 
 
+@pytest.mark.parametrize("credits_back", [1, 9_007_199_254_740_991])
+def test_clawback_may_be_as_small_or_as_large_as_any_movement(paper: Paper, alice: Account, credits_back: int) -> None:
+    """Fault 65."""
+    paper.clawback(alice, credits_back)
+    assert alice.debt == credits_back
+
+
 def test_clawback_of_spent_credits_is_debt_and_nothing_can_be_spent(paper: Paper, alice: Account) -> None:
     """Fault 46."""
     in_debt(paper, alice, 10)

@@ -95,7 +95,7 @@ class GroupCommit(Generic[Item, Answer]):
 
     async def _settle(self, batch: list[_Member[Item, Answer]]) -> None:
         try:
-            answers = await self._write_patiently([member.item for member in batch])
+            answers = _one_for_each(batch, await self._write_patiently([member.item for member in batch]))
         except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to the caller whose item raised it
             await self._settle_halves(batch, fault)
             return
@@ -125,3 +125,10 @@ class GroupCommit(Generic[Item, Answer]):
                     raise
             await asyncio.sleep(random.uniform(pause_max / 2, pause_max))  # noqa: S311 - spreads retries, guards nothing
             pause_max *= 2
+
+
+def _one_for_each(batch: Sequence[object], answers: Sequence[Answer]) -> Sequence[Answer]:
+    """A writer that stumbled over a missing answer would be gone, and every later caller would wait for ever."""
+    if len(answers) != len(batch):
+        raise errors.Broken(f"A batch of {len(batch)} was given {len(answers)} answers.")
+    return answers
