@@ -14,6 +14,8 @@ import stripe
 
 from tests.sandbox.boxes import CARD, Answer
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., tuple[Answer, str]]
 
 
