@@ -137,6 +137,5 @@ PRUNE_REGISTRATIONS = """
 
 
 async def prune(conn: sql.Connection) -> int:
-    """Forget codes and registrations of days ago; the number of registrations."""
-    await sql.run(conn, PRUNE_CODES)
-    return await sql.run(conn, PRUNE_REGISTRATIONS)
+    """Forget codes and registrations of days ago; how many rows."""
+    return await sql.run(conn, PRUNE_CODES) + await sql.run(conn, PRUNE_REGISTRATIONS)

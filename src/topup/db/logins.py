@@ -166,6 +166,5 @@ PRUNE_LOGINS = """
 
 
 async def prune(conn: sql.Connection) -> int:
-    """Forget tokens that ended and logins that ended two months ago; the number of logins."""
-    await sql.run(conn, PRUNE_REFRESH)
-    return await sql.run(conn, PRUNE_LOGINS)
+    """Forget tokens that ended and logins that ended two months ago; how many rows."""
+    return await sql.run(conn, PRUNE_REFRESH) + await sql.run(conn, PRUNE_LOGINS)
