@@ -80,11 +80,13 @@ class LotRow:
     source: Any
     payment_id: UUID | None
     created_at: datetime
+    returns_to: UUID | None
+    own_expires_at: datetime | None
 
 
 LIVING_LOTS = """
     SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
-            payment_id, created_at
+            payment_id, created_at, returns_to, own_expires_at
     FROM lots WHERE account_id = ANY(%s) AND (remaining > 0 OR held > 0)
 """
 
@@ -100,7 +102,7 @@ async def living_lots(conn: sql.Connection, account_ids: list[UUID]) -> list[Lot
 
 LOTS = """
     SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
-            payment_id, created_at
+            payment_id, created_at, returns_to, own_expires_at
     FROM lots WHERE id = ANY(%s)
 """
 
@@ -206,14 +208,18 @@ async def insert_texts(conn: sql.Connection, rows: Rows) -> None:
 
 INSERT_LOTS = """
     INSERT INTO lots (id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
-                      payment_id, created_at)
+                      payment_id, created_at, returns_to, own_expires_at)
     SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-                         %s::smallint[], %s::timestamptz[], %s::text[], %s::uuid[], %s::timestamptz[])
+                         %s::smallint[], %s::timestamptz[], %s::text[], %s::uuid[], %s::timestamptz[], %s::uuid[],
+                         %s::timestamptz[])
 """
 
 
 async def insert_lots(conn: sql.Connection, rows: Rows) -> None:
-    """(id, account, transfer, opened seq, amount, remaining, held, priority, expires at, source, payment, created)."""
+    """(id, account, transfer, opened seq, amount, remaining, held, priority, ends, source, payment, created, ...).
+
+    The last two are where an allocated lot returns to, and the expiry of its own.
+    """
     await sql.run(conn, INSERT_LOTS, sql.columns(rows))
 
 
@@ -262,6 +268,17 @@ INSERT_ENTRY_LOTS = """
 async def insert_entry_lots(conn: sql.Connection, rows: Rows) -> None:
     """(account, seq, lot, amount)."""
     await sql.run(conn, INSERT_ENTRY_LOTS, sql.columns(rows))
+
+
+INSERT_ALLOCATION_ENDS = """
+    INSERT INTO allocation_ends (account_id, seq, lot_id, credits)
+    SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::bigint[])
+"""
+
+
+async def insert_allocation_ends(conn: sql.Connection, rows: Rows) -> None:
+    """(account, seq, lot, credits)."""
+    await sql.run(conn, INSERT_ALLOCATION_ENDS, sql.columns(rows))
 
 
 INSERT_HOLDS = """

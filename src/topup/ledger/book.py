@@ -26,12 +26,17 @@ BurnOrder = tuple[int, datetime, int, UUID]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a lot is born with and keeps, also where it travels: how it is spent, when it ends, where it came from."""
+    """What a lot is born with and keeps, also where it travels: how it is spent, when it ends, where it came from.
+
+    An allocated lot also knows where it `returns_to` when it ends, and the expiry of its own that it then has again.
+    """
 
     priority: int
     expires_at: datetime | None
     source: commands.Kind
     payment_id: UUID | None
+    returns_to: UUID | None = None
+    own_expires_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +55,8 @@ class Lot:
     source: commands.Kind
     payment_id: UUID | None
     created_at: datetime
+    returns_to: UUID | None = None
+    own_expires_at: datetime | None = None
 
     def burn_order(self) -> BurnOrder:
         """Which lot is spent first: lower priority, earlier expiry (never last), older, then id: never arbitrary."""
@@ -58,6 +65,17 @@ class Lot:
     def terms(self) -> Terms:
         """What travels along when credits of this lot move."""
         return Terms(self.priority, self.expires_at, self.source, self.payment_id)
+
+    def terms_allocated(self, ends_at: datetime | None) -> Terms:
+        """What travels along when credits of this lot are lent to another account until `ends_at`."""
+        ends = [end for end in (self.expires_at, ends_at) if end is not None]
+        return Terms(
+            self.priority, min(ends, default=None), self.source, self.payment_id, self.account_id, self.expires_at
+        )
+
+    def terms_returned(self) -> Terms:
+        """What travels along when credits of an allocated lot go back."""
+        return Terms(self.priority, self.own_expires_at, self.source, self.payment_id)
 
     def is_expired(self, now: datetime) -> bool:
         """A lot lives while now < expires_at."""
@@ -159,6 +177,16 @@ class Line:
     lot_moves: tuple[tuple[UUID, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AllocationEnd:
+    """Allocated credits that a line booked as expired, and that are still to go back where they came from."""
+
+    account_id: UUID
+    seq: int
+    lot_id: UUID
+    credits: int
+
+
 @dataclass(slots=True)
 class Book:
     """One batch's working state and the record of what must be written."""
@@ -179,6 +207,7 @@ class Book:
     changed_accounts: dict[UUID, Account] = field(default_factory=dict)
     changed_lots: dict[UUID, Lot] = field(default_factory=dict)
     changed_holds: dict[UUID, Hold] = field(default_factory=dict)
+    allocation_ends: list[AllocationEnd] = field(default_factory=list)
 
     def transfer(
         self,
@@ -251,6 +280,8 @@ class Book:
             source=terms.source,
             payment_id=terms.payment_id,
             created_at=self.now,
+            returns_to=terms.returns_to,
+            own_expires_at=terms.own_expires_at,
         )
         insort(account.lots, lot, key=Lot.burn_order)
         self.lots[lot.id] = self.new_lots[lot.id] = lot

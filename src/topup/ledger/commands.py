@@ -23,7 +23,7 @@ Kind = Literal[
     "TRANSFER",
     "PROMOTION",
 ]
-CreditKind = Literal["PURCHASE", "WELCOME_BONUS", "PROMOTION", "ADJUSTMENT", "REFUND", "DISPUTE"]
+CreditKind = Literal["PURCHASE", "WELCOME_BONUS", "PROMOTION", "ADJUSTMENT", "REFUND", "DISPUTE", "TRANSFER"]
 ClawbackKind = Literal["REFUND", "DISPUTE"]
 PURCHASE_PRIORITY = 100
 GRANT_PRIORITY = 50
@@ -57,7 +57,8 @@ NO_TEXT = Text()
 class Credit:
     """Credits come in as one lot: a purchase, a welcome, a promotion, an adjustment upwards, a clawback made good.
 
-    Debt is repaid first. The lot ends at `expires_at`, or `valid_days` after it came in, or never.
+    Debt is repaid first. The lot ends at `expires_at`, or `valid_days` after it came in, or never. Kind TRANSFER is an
+    allocation that ended and goes back to its pool; `source` then says what the credits came in as at first.
     """
 
     account_id: UUID
@@ -70,6 +71,7 @@ class Credit:
     valid_days: int | None = None
     payment_id: UUID | None = None
     text: Text = NO_TEXT
+    source: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,34 @@ class Reverse:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Credits go to another account of the same unit; each lot's expiry, priority and payment travel along."""
+    """Credits go to another account of the same unit; each lot's expiry, priority and payment travel along.
+
+    `ends_at` ends what arrives sooner than its own expiry would. An allocation's lots know the account they came from:
+    what is not used by then goes back there.
+    """
 
     account_id: UUID
     to_account_id: UUID
     credits: int
+    cause: Cause
+    actor: str
+    text: Text = NO_TEXT
+    ends_at: datetime | None = None
+    is_allocation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Unspent credits of an allocation go back to the account they came from, each lot on its own terms again.
+
+    `transfer_id` names the allocation (None: all from that account), `credits` how many (None: all that is unspent,
+    which may be none at all). What is on hold stays.
+    """
+
+    account_id: UUID
+    to_account_id: UUID
+    transfer_id: UUID | None
+    credits: int | None
     cause: Cause
     actor: str
     text: Text = NO_TEXT
@@ -169,8 +194,8 @@ class Upkeep:
     text: Text = NO_TEXT
 
 
-Command = Credit | Spend | PlaceHold | Capture | Release | Reverse | Move | Clawback | Settle
-Moving = Credit | Spend | Capture | Reverse | Move | Clawback | Upkeep
+Command = Credit | Spend | PlaceHold | Capture | Release | Reverse | Move | TakeBack | Clawback | Settle
+Moving = Credit | Spend | Capture | Reverse | Move | TakeBack | Clawback | Upkeep
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_lo
 
 
 def _accounts_of(command: commands.Command) -> tuple[UUID, ...]:
-    if isinstance(command, commands.Move):
+    if isinstance(command, commands.Move | commands.TakeBack):
         return (command.account_id, command.to_account_id)
     return (command.account_id,)
 
@@ -81,6 +81,8 @@ def _lot(row: ledger.LotRow) -> book.Lot:
         row.source,
         row.payment_id,
         row.created_at,
+        row.returns_to,
+        row.own_expires_at,
     )
 
 
@@ -175,6 +177,10 @@ async def _write_movements(conn: sql.Connection, done: book.Book) -> None:
     ]
     if moves:
         await ledger.insert_entry_lots(conn, moves)
+    if done.allocation_ends:
+        await ledger.insert_allocation_ends(
+            conn, [(end.account_id, end.seq, end.lot_id, end.credits) for end in done.allocation_ends]
+        )
 
 
 def _transfer_row(done: book.Book, transfer: book.Transfer) -> tuple[object, ...]:
@@ -213,6 +219,8 @@ def _lot_row(lot: book.Lot) -> tuple[object, ...]:
         lot.source,
         lot.payment_id,
         lot.created_at,
+        lot.returns_to,
+        lot.own_expires_at,
     )
 
 

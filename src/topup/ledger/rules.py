@@ -11,7 +11,7 @@ from uuid import UUID
 
 from topup.core import system_accounts
 from topup.ledger import commands
-from topup.ledger.book import Account, Book, Hold, HoldPart, Lot, Terms, Transfer
+from topup.ledger.book import Account, AllocationEnd, Book, Hold, HoldPart, Lot, Terms, Transfer
 from topup.ledger.commands import Cause, Denied, Done, Outcome, Upkeep
 
 CREDITS_MAX = 2**53 - 1  # exact in JSON for every client
@@ -23,6 +23,7 @@ _SOURCES: dict[commands.CreditKind, system_accounts.Name] = {
     "ADJUSTMENT": "adjustments",
     "REFUND": "clawbacks",
     "DISPUTE": "clawbacks",
+    "TRANSFER": "expired",
 }
 
 Part = TypeVar("Part")
@@ -50,6 +51,8 @@ def apply(book: Book, command: commands.Command) -> Outcome:
             return _reverse(book, account, command)
         case commands.Move():
             return _move(book, account, command)
+        case commands.TakeBack():
+            return _take_back(book, account, command)
         case commands.Clawback():
             return _clawback(book, account, command)
         case commands.Settle():
@@ -76,7 +79,7 @@ def _credit(book: Book, account: Account, command: commands.Credit) -> Outcome:
 
     source = system_accounts.IDS[_SOURCES[command.kind], account.unit]
     transfer = book.transfer(source, account.id, account.unit, command.credits, command.kind, command)
-    terms = Terms(command.priority, _end_of(book, command), command.kind, command.payment_id)
+    terms = Terms(command.priority, _end_of(book, command), command.source or command.kind, command.payment_id)
     lot = book.open_lot(account, transfer, book.new_id(), command.credits, terms)
     return Done((_come_in(book, account, transfer, [(lot, command.credits)]),))
 
@@ -195,14 +198,48 @@ def _move(book: Book, account: Account, command: commands.Move) -> Outcome:
         return Denied("unit_mismatch")
     if denied := _may_take(account, command.credits):
         return denied
+    if command.ends_at is not None and command.ends_at <= book.now:
+        return Denied("already_expired")
     settle(book, target)
     if denied := _may_come_in(target, command.credits):
         return denied
 
+    def terms(lot: Lot) -> Terms:
+        return lot.terms_allocated(command.ends_at) if command.is_allocation else lot.terms()
+
     transfer = book.transfer(account.id, target.id, account.unit, command.credits, "TRANSFER", command)
     taken = _take(book, account.lots, command.credits)
     debit = book.enter(account, transfer, taken)
-    credit = _come_in(book, target, transfer, _arriving(book, target, transfer, taken))
+    credit = _come_in(book, target, transfer, _arriving(book, target, transfer, taken, terms))
+    return Done((debit, credit))
+
+
+def _take_back(book: Book, account: Account, command: commands.TakeBack) -> Outcome:
+    target = book.accounts.get(command.to_account_id)
+    if target is None:
+        return Denied("unknown_account")
+    if target is account:
+        return Denied("same_account")
+    if account.is_frozen:
+        return Denied("account_frozen")
+    lent = [lot for lot in account.lots if lot.returns_to == target.id and lot.remaining]
+    lots = [lot for lot in lent if command.transfer_id is None or lot.transfer_id == command.transfer_id]
+    unspent = sum(lot.remaining for lot in lots)
+    if command.credits is None and unspent == 0:
+        return Done()
+    credits_back = unspent if command.credits is None else command.credits
+    if not 1 <= credits_back <= CREDITS_MAX:
+        return Denied("amount_out_of_range", required=credits_back)
+    if credits_back > unspent:
+        return Denied("insufficient_credits", available=unspent, required=credits_back)
+    settle(book, target)
+    if denied := _may_come_in(target, credits_back):
+        return denied
+
+    transfer = book.transfer(account.id, target.id, account.unit, credits_back, "TRANSFER", command)
+    taken = _take(book, lots, credits_back)
+    debit = book.enter(account, transfer, taken)
+    credit = _come_in(book, target, transfer, _arriving(book, target, transfer, taken, Lot.terms_returned))
     return Done((debit, credit))
 
 
@@ -312,8 +349,11 @@ def _expire(book: Book, account: Account, lot: Lot) -> None:
     """Empty a lot whose time is over. Credits may come back and expire again, hence the line in the cause."""
     why = Upkeep(Cause("expiry", f"{lot.id}:{account.seq + 1}"))
     expired = system_accounts.IDS["expired", account.unit]
-    transfer = book.transfer(account.id, expired, account.unit, lot.remaining, "EXPIRY", why)
-    book.enter(account, transfer, _take(book, [lot], lot.remaining))
+    ended = lot.remaining
+    transfer = book.transfer(account.id, expired, account.unit, ended, "EXPIRY", why)
+    entry = book.enter(account, transfer, _take(book, [lot], ended))
+    if lot.returns_to is not None:
+        book.allocation_ends.append(AllocationEnd(account.id, entry.seq, lot.id, ended))
 
 
 def _distance(lot: Lot, payment_id: UUID) -> int:
@@ -323,10 +363,10 @@ def _distance(lot: Lot, payment_id: UUID) -> int:
     return 1 if lot.payment_id is not None else 2
 
 
-def _arriving(book: Book, target: Account, transfer: Transfer, taken: Moves) -> Moves:
+def _arriving(book: Book, target: Account, transfer: Transfer, taken: Moves, terms: Callable[[Lot], Terms]) -> Moves:
     """The travelling parts of lots, on their terms. Ids in order, so that what was spent first still is."""
     lot_ids = sorted(book.new_id() for _ in taken)
     return [
-        (book.open_lot(target, transfer, lot_id, -change, lot.terms()), -change)
+        (book.open_lot(target, transfer, lot_id, -change, terms(lot)), -change)
         for lot_id, (lot, change) in zip(lot_ids, taken, strict=True)
     ]

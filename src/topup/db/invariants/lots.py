@@ -101,7 +101,7 @@ ORDER = Invariant(
           AND x.amount < 0
           AND (l.priority, coalesce(l.expires_at, 'infinity'), l.opened_seq, l.id)
               > (passed.priority, passed.ends_at, passed.opened_seq, passed.id)
-          AND t.kind IN ('USAGE', 'TRANSFER')
+          AND t.kind IN ('USAGE', 'TRANSFER') AND t.cause_type <> 'take_back'
         LIMIT 1
     ) AS taken
     WHERE NOT passed.was_refilled AND NOT EXISTS (SELECT FROM hold_lots h WHERE h.lot_id = passed.id)

@@ -133,16 +133,48 @@ CREATE TABLE allocations (
     given_by uuid REFERENCES users,
     created_at timestamptz NOT NULL DEFAULT topup_now(),
     closed_at timestamptz,
-    returned bigint NOT NULL DEFAULT 0,
-    CONSTRAINT returned_within_allocation CHECK (returned BETWEEN 0 AND quantity),
+    returned bigint NOT NULL DEFAULT 0 CHECK (returned >= 0),
+    expired bigint NOT NULL DEFAULT 0 CHECK (expired >= 0),
+    CONSTRAINT returned_within_allocation CHECK (returned + expired <= quantity),
     CONSTRAINT one_allocation_per_roster_row UNIQUE (institution_id, roster_key)
 );
 CREATE INDEX allocations_of_institution ON allocations (institution_id, id DESC);
 CREATE INDEX allocations_of_membership ON allocations (membership_id);
 CREATE INDEX allocations_ending ON allocations (ends_at) WHERE closed_at IS NULL AND ends_at IS NOT NULL;
+COMMENT ON COLUMN allocations.returned IS 'Went back to the pool: taken back, or unused when it ended. What expired for good is counted in expired.';
 COMMENT ON COLUMN allocations.roster_key IS 'Names the row of the roster it came from, so that importing the same file again gives nothing twice.';
 
 ALTER TABLE lots
     ADD COLUMN returns_to uuid REFERENCES accounts,
     ADD COLUMN own_expires_at timestamptz;
 COMMENT ON COLUMN lots.returns_to IS 'An allocated lot goes back to this pool when it ends, instead of expiring; own_expires_at is the expiry it then has again.';
+CREATE INDEX lots_to_return ON lots (returns_to, account_id) WHERE returns_to IS NOT NULL AND (remaining > 0 OR held > 0);
+CREATE OR REPLACE TRIGGER born_as_it_stays
+    BEFORE UPDATE OF account_id, transfer_id, opened_seq, amount, priority, expires_at, source, payment_id, created_at,
+                     returns_to, own_expires_at
+    ON lots FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE allocation_ends (
+    account_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    lot_id uuid NOT NULL REFERENCES lots,
+    credits bigint NOT NULL CHECK (credits > 0),
+    settled_at timestamptz,
+    PRIMARY KEY (account_id, seq),
+    FOREIGN KEY (account_id, seq) REFERENCES entries (account_id, seq)
+);
+CREATE INDEX allocation_ends_due ON allocation_ends (account_id, seq) WHERE settled_at IS NULL;
+COMMENT ON TABLE allocation_ends IS 'Lines that booked allocated credits as expired: each goes back to its pool once, unless the lot''s own expiry had passed too.';
+
+CREATE TABLE roster_imports (
+    id text NOT NULL,
+    institution_id uuid NOT NULL REFERENCES institutions,
+    rows_total integer NOT NULL,
+    rows_done integer NOT NULL DEFAULT 0,
+    status text NOT NULL CHECK (status IN ('RUNNING', 'DONE', 'FAILED')),
+    started_at timestamptz NOT NULL DEFAULT topup_now(),
+    finished_at timestamptz,
+    PRIMARY KEY (institution_id, id),
+    CONSTRAINT finished_has_its_time CHECK ((status = 'RUNNING') = (finished_at IS NULL))
+);
+COMMENT ON TABLE roster_imports IS 'How far the import of a roster is, written beside its one transaction for whoever waits; it decides nothing.';
