@@ -14,6 +14,7 @@ from topup.db import sql
 from topup.runtime.doctor import outside, visit
 from topup.runtime.doctor.findings import Finding, State
 
+pytestmark = pytest.mark.slow
 STEPS = ["sign up", "balance", "checkout", "pay", "credited", "told twice", "statement", "receipt"]
 
 
