@@ -93,6 +93,24 @@ def test_hold_that_ends_repays_debt(paper: Paper, alice: Account) -> None:
     assert (alice.balance, alice.debt, alice.available()) == (4, 0, 4)
 
 
+@pytest.mark.parametrize("is_swept", [True, False], ids=["swept in between", "not swept"])
+def test_holds_that_ended_repay_debt_in_the_order_in_which_they_ended(
+    paper: Paper, alice: Account, *, is_swept: bool
+) -> None:
+    """Fault 41: it makes no difference when they are booked."""
+    paper.credit(alice, 4)
+    paper.hold(alice, 4, seconds=120)
+    grant = paper.credit(alice, 4, priority=50)
+    paper.hold(alice, 4, seconds=60)
+    paper.clawback(alice, 3)
+    paper.wait(seconds=60)
+    if is_swept:
+        paper.settle(alice)
+    paper.wait(seconds=60)
+    paper.settle(alice)
+    assert (alice.available(), grant.remaining) == (5, 1)
+
+
 @pytest.mark.parametrize(
     ("kind", "priority"), [("PURCHASE", 100), ("PROMOTION", 50), ("WELCOME_BONUS", 50), ("DISPUTE", 100)]
 )

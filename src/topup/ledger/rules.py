@@ -62,10 +62,14 @@ def apply(book: Book, command: commands.Command) -> Outcome:
 
 
 def settle(book: Book, account: Account) -> None:
-    """Book what is overdue: holds that ended give back, then lots that expired are emptied. A frozen account waits."""
+    """Book what is overdue: holds that ended give back, then lots that expired are emptied. A frozen account waits.
+
+    Holds in the order in which they ended, so that a sweep in between would have made no difference.
+    """
     if account.is_frozen:
         return
-    for hold in [h for h in book.holds.values() if h.account_id == account.id and _is_overdue(book, h)]:
+    overdue = [hold for hold in book.holds.values() if hold.account_id == account.id and _is_overdue(book, hold)]
+    for hold in sorted(overdue, key=lambda hold: (hold.expires_at or book.now, hold.id)):
         _close_hold(book, account, hold, "EXPIRED")
     for lot in [lot for lot in account.lots if lot.remaining and lot.is_expired(book.now)]:
         _expire(book, account, lot)
