@@ -143,6 +143,11 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
+def get(path: str, key: str) -> bytes:
+    """A reading request as bytes, under an API key."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+
+
 class _Connection(asyncio.Protocol):
     """One keep-alive connection: sends the next request when the answer to the last is whole."""
 

@@ -16,7 +16,7 @@ from procrastinate import exceptions as job_errors
 from procrastinate import jobs
 
 from topup.db import heartbeats
-from topup.flows import forget_mails, forget_sign_ins, receive, remind_expiry, send_mails, settle
+from topup.flows import catch_up, forget_mails, forget_sign_ins, receive, remind_expiry, send_mails, settle
 from topup.gateway import mail_words
 from topup.runtime.house import House
 
@@ -50,6 +50,7 @@ class Timer:
 
 
 TIMERS = (
+    Timer("catch up", "*/5 * * * *", lambda house: catch_up.look(house.pool, house.stripe)),
     Timer("settle overdue", "* * * * *", lambda house: settle.sweep(house.pool)),
     Timer("remind of expiry", "7 * * * *", lambda house: remind_expiry.remind(house.pool)),
     Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),

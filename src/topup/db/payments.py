@@ -48,13 +48,20 @@ class Payment:
     metadata: dict[str, Any]
     created_at: datetime
     completed_at: datetime | None
+    institution_id: UUID | None
+    unit_price_minor: int | None
+    is_card_saved: bool
+    stripe_method_id: str | None
+    hosted_invoice_url: str | None
+    due_at: datetime | None
 
 
 COLUMNS = """
     id, user_id, account_id, channel, status, review_reason, package_id, package_name, unit, credits, price_minor,
     currency, valid_days, refund_days, is_live, attempt, stripe_customer_id, stripe_session_id, stripe_intent_id,
     stripe_invoice_id, checkout_url, expires_at, paid_minor, refunded_minor, disputed_minor, clawback_rev,
-    receipt_url, invoice_number, metadata, created_at, completed_at
+    receipt_url, invoice_number, metadata, created_at, completed_at, institution_id, unit_price_minor, is_card_saved,
+    stripe_method_id, hosted_invoice_url, due_at
 """
 
 
@@ -247,3 +254,26 @@ NEXT_ATTEMPT = """
 async def next_attempt(conn: sql.Connection, payment_id: UUID, *, after: int) -> bool:
     """Give up the idempotency key of attempt `after`; of several callers one gets True, the rest re-read."""
     return await sql.run(conn, NEXT_ATTEMPT, [payment_id, after]) == 1
+
+
+OVERDUE = (
+    "SELECT" + COLUMNS + "FROM payments WHERE channel = 'CHECKOUT' AND (status = 'PROCESSING' OR status = 'PENDING'"
+    " AND coalesce(expires_at, created_at + interval '1 day') < topup_now() - interval '1 hour')"
+    " ORDER BY created_at LIMIT %s"
+)
+
+
+async def overdue_checkouts(conn: sql.Connection, *, limit: int) -> list[Payment]:
+    """Bank debits on their way, and checkouts that should have ended an hour ago without a word; oldest first."""
+    return await sql.rows(conn, Payment, OVERDUE, [limit])
+
+
+EXPIRE_UNOPENED = """
+    UPDATE payments SET status = 'EXPIRED'
+    WHERE id = ANY(%s::uuid[]) AND status = 'PENDING' AND stripe_session_id IS NULL
+"""
+
+
+async def expire_unopened(conn: sql.Connection, payment_ids: Collection[UUID]) -> int:
+    """Close payments for which Stripe never opened a session; how many."""
+    return await sql.run(conn, EXPIRE_UNOPENED, [list(payment_ids)])

@@ -6,17 +6,22 @@ but Stripe's own; the SDK's telemetry is off.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import httpx2
 import stripe
+from stripe.params.checkout import SessionListParams
 
 from topup import errors
 from topup.gateway import protocol, stripe_answers, stripe_calls
+from topup.gateway.stripe_calls import PAGE_SIZE
+from topup.gateway.stripe_cards import Cards
+from topup.gateway.stripe_intents import Intents
+from topup.gateway.stripe_invoices import Invoices
 
 API_VERSION = "2026-10-28.endive"
 STRIPE_API_BASE = "https://api.stripe.com"
 LIVE_KEYS = ("sk_live_", "rk_live_")
-PAGE_SIZE = 100
 
 
 @asynccontextmanager
@@ -43,12 +48,11 @@ async def opened(
         await http.close_async()
 
 
-class Gateway:
+class Gateway(Intents, Cards, Invoices):
     """Implements protocol.Stripe, whose docstrings hold."""
 
     def __init__(self, client: stripe.StripeClient, caller: stripe_calls.Caller, *, is_live: bool) -> None:
-        self._v1 = client.v1
-        self._call = caller.call
+        super().__init__(client, caller)
         self._is_live = is_live
 
     @property
@@ -77,12 +81,12 @@ class Gateway:
 
     async def retrieve_checkout(self, session_id: str) -> protocol.CheckoutSession:
         """A session as it stands now."""
-        sessions, session_id = self._v1.checkout.sessions, _whole(session_id)
+        sessions, session_id = self._v1.checkout.sessions, stripe_calls.whole(session_id)
         return await self._call(lambda: sessions.retrieve_async(session_id), stripe_answers.checkout, is_write=False)
 
     async def expire_checkout(self, session_id: str, *, key: str) -> protocol.CheckoutSession:
         """Close an open session."""
-        sessions, session_id = self._v1.checkout.sessions, _whole(session_id)
+        sessions, session_id = self._v1.checkout.sessions, stripe_calls.whole(session_id)
         try:
             return await self._call(
                 lambda: sessions.expire_async(session_id, {}, {"idempotency_key": key}),
@@ -96,12 +100,26 @@ class Gateway:
 
     async def list_checkouts(self, *, customer_id: str) -> list[protocol.CheckoutSession]:
         """A customer's sessions, newest first, at most a hundred."""
-        sessions, customer_id = self._v1.checkout.sessions, _whole(customer_id)
+        sessions, customer_id = self._v1.checkout.sessions, stripe_calls.whole(customer_id)
         return await self._call(
             lambda: sessions.list_async({"customer": customer_id, "limit": PAGE_SIZE}),
             stripe_answers.checkouts,
             is_write=False,
         )
+
+    async def list_completed_checkouts(
+        self, *, since: datetime, after_id: str | None
+    ) -> list[protocol.CheckoutSession]:
+        """A page of the sessions made since then that were completed, newest first, after the one named."""
+        asked: SessionListParams = {
+            "status": "complete",
+            "created": {"gte": int(since.timestamp())},
+            "limit": PAGE_SIZE,
+        }
+        if after_id is not None:
+            asked["starting_after"] = after_id
+        sessions = self._v1.checkout.sessions
+        return await self._call(lambda: sessions.list_async(asked), stripe_answers.checkouts, is_write=False)
 
     async def retrieve_account(self) -> protocol.StripeAccount:
         """The account that the key belongs to."""
@@ -137,10 +155,3 @@ def _checkout_params(new: protocol.NewCheckout) -> stripe.params.checkout.Sessio
         "success_url": new.success_url,
         "cancel_url": new.cancel_url,
     }
-
-
-def _whole(stripe_id: str) -> str:
-    """An empty id would quietly ask for the list instead."""
-    if not stripe_id:
-        raise errors.Broken("Stripe was to be asked about an object without an id.")
-    return stripe_id
