@@ -199,6 +199,14 @@ async def test_guessing_at_one_account_is_slowed_down_but_its_owner_elsewhere_is
     assert login.status_code == 200
 
 
+async def test_signing_in_rightly_is_never_too_often(alice: Visitor, client: httpx2.AsyncClient) -> None:
+    right = {"email": "alice@example.com", "password": PASSWORD}
+    answers = [
+        await client.post("/api/auth/login", json=right) for _ in range(limits.SIGN_IN_TO_ACCOUNT_BY_CALLER.burst + 1)
+    ]
+    assert {answer.status_code for answer in answers} == {200}
+
+
 async def test_mail_to_one_address_is_rationed(client: httpx2.AsyncClient, database_url: str) -> None:
     """Fault 72."""
     answers = [
