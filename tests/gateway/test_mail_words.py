@@ -32,6 +32,7 @@ REVIEW = {
     "currency": "gbp",
 }
 EXPIRING = {"firstName": "Alice", "credits": 40, "unit": "credit", "expiresAt": "2026-12-03T23:59:59+00:00"}
+INVITATION = {"institutionName": "St. John’s College 2", "role": "STUDENT", "token": "topup_in_abc", "daysValid": 14}
 ALL = {
     mails.VERIFICATION_CODE: CODE,
     mails.ALREADY_REGISTERED: {"firstName": "Alice"},
@@ -39,6 +40,7 @@ ALL = {
     mails.PAYMENT_FAILED: RECEIPT,
     mails.REVIEW_ALERT: REVIEW,
     mails.EXPIRY_REMINDER: EXPIRING,
+    mails.INVITATION: INVITATION,
 }
 
 
@@ -178,3 +180,18 @@ def test_a_row_that_cannot_be_worded_is_not_tried_again(kind: str, details: dict
     with pytest.raises(errors.GatewayError, match="could not be worded") as caught:
         mail_words.write(mail_id=UUID(int=1), kind=kind, recipient="a@b.example", details=details, brand=BRAND)
     assert not caught.value.is_retryable
+
+
+def test_an_invitation_names_the_institution_the_place_and_the_link() -> None:
+    sent = written(mails.INVITATION)
+    assert sent.subject == "St. John’s College 2 invites you to Topup"
+    assert "as a student" in sent.text
+    assert "https://shop.example/invitation?token=topup_in_abc" in sent.text
+    assert "https://shop.example/invitation?token=topup_in_abc" in sent.html
+    assert "wait for you" not in written(mails.INVITATION, role="BILLING").text
+
+
+@pytest.mark.parametrize("name", ["evil.example wins", "see https://evil", "<b>x</b>", "a" * 101, "", "win @evil"])
+def test_an_institutions_name_carries_no_link_to_strangers(name: str) -> None:
+    """Anybody may make an institution and invite any address (fault 78)."""
+    assert written(mails.INVITATION, institutionName=name).subject == "An institution invites you to Topup"

@@ -20,13 +20,18 @@ REVIEW_ALERT = "review_alert"
 # details: firstName, credits, unit, expiresAt (RFC 3339). What one account loses on one day, and when first.
 EXPIRY_REMINDER = "expiry_reminder"
 
-KINDS = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED, RECEIPT, PAYMENT_FAILED, REVIEW_ALERT, EXPIRY_REMINDER})
+# details: institutionName, role, token, daysValid. To an address that a place in an institution is set aside for.
+INVITATION = "invitation"
+
+KINDS = frozenset(
+    {VERIFICATION_CODE, ALREADY_REGISTERED, RECEIPT, PAYMENT_FAILED, REVIEW_ALERT, EXPIRY_REMINDER, INVITATION}
+)
 
 # Somebody is waiting at a screen for these, so they go before any backlog.
 URGENT = frozenset({VERIFICATION_CODE, ALREADY_REGISTERED})
 
 # Their details hold a secret, which is wiped from the outbox as soon as the mail is sent or given up.
-SECRET = frozenset({VERIFICATION_CODE})
+SECRET = frozenset({VERIFICATION_CODE, INVITATION})
 
 # Fifty tries, the later ones an hour apart, are nearly two days: longer than a mail server is down for.
 ATTEMPTS_MAX = 50

@@ -7,15 +7,16 @@ from uuid import UUID
 
 from topup import errors
 from topup.core import ids
-from topup.db import accounts, sql, users
+from topup.db import accounts, memberships, sql, users
 from topup.ledger import commands, journal
 
 WELCOME_CREDITS = 100
 
 
 async def settle(conn: sql.Connection, user: users.User) -> None:
-    """Open the person's account and book the welcome."""
+    """Open the person's account, hand them the places set aside for their address, and book the welcome."""
     account_id = await open_account(conn, user)
+    await memberships.claim(conn, user_id=user.id, email=user.email)
     if user.role != "STUDENT":
         return
     welcome = commands.Credit(

@@ -22,7 +22,9 @@ from topup.core import mails, money
 from topup.gateway import mail
 
 NAME_LENGTH_MAX = 40
+INSTITUTION_LENGTH_MAX = 100
 _NAME_MARKS = frozenset(" -'’")
+_INSTITUTION_MARKS = frozenset(" -'’.,&()")
 # Four digits read well without a gap; from five on a narrow space keeps thousands together.
 _GROUPED_FROM = 10_000
 
@@ -68,6 +70,7 @@ def _of_the_house(brand: Brand) -> dict[str, Any]:
         "frontend_host": urlsplit(address).netloc,
         "account_url": f"{address}/account",
         "sign_in_url": f"{address}/sign-in",
+        "invitation_url": f"{address}/invitation",
     }
 
 
@@ -138,6 +141,30 @@ def _review(details: Mapping[str, Any]) -> dict[str, Any]:
     return {"reason": str(details["reason"]), "payment_id": str(details["paymentId"]), "rows": rows}
 
 
+def _invitation(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "institution": institution_of(details.get("institutionName")),
+        "role_words": _ROLE_WORDS[str(details["role"])],
+        "is_student": details["role"] == "STUDENT",
+        "days": int(details["daysValid"]),
+        "token": str(details["token"]),
+    }
+
+
+def institution_of(given: object) -> str:
+    """What to call an institution. Anybody may make one, so a name that could hold a link is left out."""
+    name = " ".join(str(given or "").split())
+    is_plain = all(char in _INSTITUTION_MARKS or unicodedata.category(char)[0] in "LMN" for char in name)
+    has_link = any("." in word.rstrip(".") for word in name.split())
+    return name if name and is_plain and not has_link and len(name) <= INSTITUTION_LENGTH_MAX else "An institution"
+
+
+_ROLE_WORDS = {
+    "OWNER": "an owner",
+    "BILLING": "one of those who pay",
+    "MANAGER": "one of those who give sessions to students",
+    "STUDENT": "a student",
+}
 _WORDS = {
     mails.VERIFICATION_CODE: _code,
     mails.ALREADY_REGISTERED: _already_registered,
@@ -145,6 +172,7 @@ _WORDS = {
     mails.PAYMENT_FAILED: _bought,
     mails.REVIEW_ALERT: _review,
     mails.EXPIRY_REMINDER: _expiring,
+    mails.INVITATION: _invitation,
 }
 
 

@@ -1,0 +1,61 @@
+"""Invitations as rows: one living token a membership, stored as its digest, good once and for a while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from topup.db import sql
+
+DAYS_VALID = 14
+
+REVOKE = """
+    UPDATE invitations SET revoked_at = topup_now()
+    WHERE membership_id = %s AND used_at IS NULL AND revoked_at IS NULL
+"""
+
+
+async def revoke(conn: sql.Connection, membership_id: UUID) -> None:
+    """The token that was sent last is good for nothing any more."""
+    await sql.run(conn, REVOKE, [membership_id])
+
+
+ADD_MANY = """
+    INSERT INTO invitations (id, membership_id, token_hash, expires_at)
+    SELECT n.id, n.membership_id, n.token_hash, topup_now() + make_interval(days => %s)
+    FROM unnest(%s::uuid[], %s::uuid[], %s::bytea[]) AS n (id, membership_id, token_hash)
+"""
+
+
+async def add_many(conn: sql.Connection, rows: Sequence[tuple[UUID, UUID, bytes]]) -> None:
+    """Write (id, membership, token digest). Whatever living invitation a membership has is revoked before."""
+    await sql.run(conn, ADD_MANY, [DAYS_VALID, *sql.columns(rows)])
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A token that was sent, and the membership that it is for."""
+
+    id: UUID
+    membership_id: UUID
+    is_expired: bool
+    used_at: datetime | None
+
+
+FIND = """
+    SELECT id, membership_id, expires_at <= topup_now() AS is_expired, used_at
+    FROM invitations WHERE token_hash = %s AND revoked_at IS NULL FOR NO KEY UPDATE
+"""
+
+
+async def lock(conn: sql.Connection, token_hash: bytes) -> Invitation | None:
+    """The invitation of a token, locked. One that was revoked is not there."""
+    return await sql.row(conn, Invitation, FIND, [token_hash])
+
+
+USE = "UPDATE invitations SET used_at = topup_now() WHERE id = %s AND used_at IS NULL"
+
+
+async def use(conn: sql.Connection, invitation_id: UUID) -> None:
+    """A token is good once."""
+    await sql.run(conn, USE, [invitation_id])

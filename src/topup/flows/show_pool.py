@@ -1,0 +1,37 @@
+"""What an institution has: its pool's figures, and a page of its allocations. What is overdue is booked first."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from psycopg_pool import AsyncConnectionPool
+
+from topup import errors
+from topup.db import allocations, pools
+from topup.db.allocations import Allocation
+from topup.flows import create_institution, settle
+
+
+async def figures(pool: AsyncConnectionPool, institution_id: UUID) -> pools.Pool:
+    """The figures at this moment."""
+    async with pool.connection() as conn:
+        account_id = await create_institution.pool_account(conn, institution_id)
+        await settle.up_to_now(conn, [account_id])
+        found = await pools.figures(conn, institution_id)
+    if found is None:
+        raise errors.Broken(f"Institution {institution_id} has no pool.")
+    return found
+
+
+async def given(
+    pool: AsyncConnectionPool,
+    institution_id: UUID,
+    *,
+    membership_id: UUID | None,
+    before_id: UUID | None,
+    limit: int,
+) -> Sequence[Allocation]:
+    """Allocations, newest first."""
+    async with pool.connection() as conn:
+        return await allocations.page(
+            conn, institution_id, membership_id=membership_id, before_id=before_id, limit=limit
+        )
