@@ -109,8 +109,8 @@ def test_empty_database_becomes_a_shop_with_an_admin(empty_database_url: str) ->
     for _ in range(2):
         assert topup("migrate", settings=settings).returncode == 0
     assert [topup("seed", settings=settings).stdout for _ in range(2)] == [
-        "3 packages added.\n",
-        "0 packages added.\n",
+        "3 packages and 3 session prices added.\n",
+        "0 packages and 0 session prices added.\n",
     ]
     made = topup("users", "create-admin", "Ada@Example.com", settings=settings, typed="correct horse battery\n")
     assert (made.returncode, made.stdout) == (0, "ada@example.com is an admin.\n")

@@ -261,12 +261,13 @@ async def _verify(url: str, anchor: Path | None) -> None:
 
 
 async def _seed(settings: Settings) -> None:
-    from topup.flows import seed_packages
+    from topup.flows import seed_packages, session_prices
     from topup.runtime import house
 
     async with house.opened(settings) as home:
         added = await seed_packages.seed(home.pool)
-    typer.echo(f"{added} packages added.")
+        tiers = await session_prices.seed(home.pool)
+    typer.echo(f"{added} packages and {tiers} session prices added.")
 
 
 async def _create_admin(settings: Settings, email: str, password: str, first_name: str, last_name: str) -> None:

@@ -16,7 +16,16 @@ from procrastinate import exceptions as job_errors
 from procrastinate import jobs
 
 from topup.db import heartbeats
-from topup.flows import catch_up, forget_mails, forget_sign_ins, receive, remind_expiry, send_mails, settle
+from topup.flows import (
+    catch_up,
+    forget_mails,
+    forget_sign_ins,
+    receive,
+    remind_expiry,
+    return_ended,
+    send_mails,
+    settle,
+)
 from topup.gateway import mail_words
 from topup.runtime.house import House
 
@@ -52,6 +61,7 @@ class Timer:
 TIMERS = (
     Timer("catch up", "*/5 * * * *", lambda house: catch_up.look(house.pool, house.stripe)),
     Timer("settle overdue", "* * * * *", lambda house: settle.sweep(house.pool)),
+    Timer("return ended allocations", "* * * * *", lambda house: return_ended.sweep(house.pool)),
     Timer("remind of expiry", "7 * * * *", lambda house: remind_expiry.remind(house.pool)),
     Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),
     Timer("forget old sign-ins", "27 3 * * *", lambda house: forget_sign_ins.forget(house.pool)),

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from topup import errors
 from topup.db import app_role, migrate
-from topup.flows import claim_deployment, seed_demo, seed_packages
+from topup.flows import claim_deployment, seed_demo, seed_packages, session_prices
 from topup.runtime import demo_folder, embedded, house, sandbox_child
 from topup.settings import Settings
 
@@ -48,6 +48,7 @@ class Stage:
         if faults:
             raise errors.Unavailable(f"The demo cannot start: {'; '.join(faults)}.", code="cannot_start")
         await seed_packages.seed(home.pool)
+        await session_prices.seed(home.pool)
         await seed_demo.seed(home.pool, seed_demo.Secrets(self.kept.admin_password, self.kept.api_key))
 
     async def keep_stripe_running(self, stop: asyncio.Event) -> None:

@@ -26,7 +26,7 @@ from topup.web import (
     security_headers,
     stripe_webhook,
 )
-from topup.web.api import auth, machine, packages
+from topup.web.api import auth, institutions, machine, packages, sessions
 from topup.web.api import credits as credits_api
 from topup.web.api import payments as payments_api
 from topup.web.pages import account, assets, demo, payments, prices, problems, returned, sign_in, sign_up
@@ -38,6 +38,9 @@ API: tuple[APIRouter, ...] = (
     packages.router,
     payments_api.router,
     credits_api.router,
+    institutions.router,
+    institutions.invitations,
+    sessions.router,
     stripe_webhook.router,
 )
 PAGES: tuple[APIRouter, ...] = (
