@@ -31,6 +31,9 @@ STORIES = {
     "payment_intent.payment_failed": Told.DECLINED,
     "payment_intent.canceled": Told.CANCELED,
     "payment_intent.requires_action": None,
+    "invoice.paid": Told.PAID,
+    "invoice.finalized": None,
+    "invoice_payment.": None,
     "refund.": None,
     "charge.": None,
     "setup_intent.": None,
@@ -132,6 +135,35 @@ def test_amounts_that_are_no_whole_numbers_are_no_amounts() -> None:
         told = fact("checkout.session.completed", stripe_bodies.session(PAYMENT_ID, amount_subtotal=strange))
         assert told is not None
         assert told.paid_minor is None
+
+
+@pytest.mark.parametrize(("before_tax", "total", "paid"), [(1000, 1200, 1000), (1000, 900, 900), (1000, None, 1000)])
+def test_tax_is_no_part_of_the_price_and_a_discount_is_missing_from_it(
+    before_tax: int, total: int | None, paid: int
+) -> None:
+    """Fault 61."""
+    session = stripe_bodies.session(PAYMENT_ID, amount_subtotal=before_tax, amount_total=total)
+    told = fact("checkout.session.completed", session)
+    assert told is not None
+    assert told.paid_minor == paid
+
+
+def test_session_that_leaves_out_what_goes_without_saying_is_read_all_the_same() -> None:
+    """Fault 14: a body of another version, or one made by hand, need not have every key."""
+    session = stripe_bodies.session(PAYMENT_ID)
+    for key in ("mode", "status", "amount_subtotal"):
+        del session[key]
+    told = fact("checkout.session.completed", session)
+    assert told is not None
+    assert (told.told, told.paid_minor) == (Told.PAID, 1000)
+
+
+@pytest.mark.parametrize("unstorable", ["evt_\x00", "evt_\ud800", "e" * 256])
+def test_id_that_no_table_could_hold_is_none(unstorable: str) -> None:
+    """Faults 62 and 84."""
+    assert facts.event({"object": "event", "id": unstorable, "type": "x"}) is None
+    event = read({"object": "event", "id": "evt_1", "type": "x", "data": {"object": {"id": unstorable}}})
+    assert event.object_id is None
 
 
 def test_expanded_objects_are_known_by_their_ids() -> None:

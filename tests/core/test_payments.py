@@ -54,11 +54,18 @@ FAILED        FAILED      FAILED      -           -           -           -
 DECLINED      -           -           -           -           -           -
 CANCELED      -           -           -           -           -           -
 EXPIRED       EXPIRED     -           -           -           -           -
+ISSUED        COMPLETED   -           -           -           -           -
+WRITTEN_OFF   -           -           -           -           -           -
 """
 # And where an intent of our own differs from that.
 INTENT_TABLE = """
               PENDING     PROCESSING  COMPLETED   EXPIRED     FAILED      REVIEW
 DECLINED      -           FAILED      -           -           -           -
+CANCELED      EXPIRED     -           -           -           -           -
+"""
+# A voided invoice takes no payment; one that is written off still does.
+INVOICE_TABLE = """
+              PENDING     PROCESSING  COMPLETED   EXPIRED     FAILED      REVIEW
 CANCELED      EXPIRED     -           -           -           -           -
 """
 
@@ -69,21 +76,38 @@ def cells(table: str) -> dict[tuple[str, Told], str]:
 
 
 CHECKOUT_CELLS = cells(TABLE)
-INTENT_CELLS = {**CHECKOUT_CELLS, **cells(INTENT_TABLE)}
+CELLS = {
+    "CHECKOUT": CHECKOUT_CELLS,
+    "PAYMENT_INTENT": {**CHECKOUT_CELLS, **cells(INTENT_TABLE)},
+    "INVOICE": {**CHECKOUT_CELLS, **cells(INVOICE_TABLE)},
+}
 
 
 @pytest.mark.parametrize(("status", "told"), list(CHECKOUT_CELLS), ids=str)
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_every_fact_in_every_status_does_what_the_table_says(channel: Channel, status: str, told: Told) -> None:
     """Faults 5, 37 and 60."""
-    wanted = (INTENT_CELLS if channel == "PAYMENT_INTENT" else CHECKOUT_CELLS)[status, told]
-    decision = payments.decide(position(status, channel), fact(told, channel))
+    wanted = CELLS[channel][status, told]
+    decision = payments.decide(replace(position(status, channel), is_paid=True), fact(told, channel))
     if wanted == "-":
         assert decision == LEAVE
     elif wanted == "REVIEW":
         assert decision == Decision("REVIEW", review_reason=FREE_REASON)
     else:
-        assert decision == Decision(wanted, is_credit_due=wanted == "COMPLETED")  # type: ignore[arg-type]
+        is_completed = wanted == "COMPLETED"
+        is_money_in = is_completed and told is Told.PAID
+        assert decision == Decision(wanted, is_credit_due=is_completed, is_money_in=is_money_in)  # type: ignore[arg-type]
+
+
+def test_invoice_granted_on_trust_is_paid_once_and_credited_once() -> None:
+    """Fault 3: its money comes after its credits."""
+    issued, paid = fact(Told.ISSUED, "INVOICE"), fact(Told.PAID, "INVOICE")
+    granted = payments.decide(position("PENDING", "INVOICE"), issued)
+    assert granted == Decision("COMPLETED", is_credit_due=True)
+    on_trust = payments.after(position("PENDING", "INVOICE"), issued, granted)
+    settled = payments.decide(on_trust, paid)
+    assert settled == Decision("COMPLETED", is_money_in=True)
+    assert payments.decide(payments.after(on_trust, paid, settled), paid) == LEAVE
 
 
 def test_table_covers_every_status_and_every_fact() -> None:
@@ -141,7 +165,7 @@ def test_ids_that_are_not_known_yet_are_learnt_from_the_first_fact() -> None:
     paid = fact(Told.PAID)
     decision = payments.decide(fresh, paid)
     assert decision.is_credit_due
-    assert payments.after(fresh, paid, decision) == position("COMPLETED")
+    assert payments.after(fresh, paid, decision) == replace(position("COMPLETED"), is_paid=True)
 
 
 def test_fact_that_leaves_a_payment_teaches_nothing() -> None:

@@ -4,6 +4,7 @@ Keys may be missing, renamed or of another type in an API version of tomorrow (f
 one without an amount, and never an exception. Event bodies are read as they were signed; nothing here asks Stripe.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from topup.core.payments import Channel, Fact, Told
 
 API_VERSION = "2026-10-28.endive"
 Json = Mapping[str, Any]
+_WORD = re.compile("[^\\x00\\ud800-\\udfff]{1,255}")
+"""Ids and words as Stripe makes them. What a table or its index could not hold is read as missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,11 @@ def of_session(session: Json) -> Fact | None:
 
     `complete` does not mean paid: that is `payment_status` (https://docs.stripe.com/checkout/fulfillment).
     """
-    if session.get("mode") != "payment":
+    if not _is_for_payment(session):
         return None
     if session.get("status") == "expired":
         return _session_fact(Told.EXPIRED, session)
-    if session.get("status") != "complete":
+    if session.get("status", "complete") != "complete":
         return None
     by_payment_status = {"paid": Told.PAID, "unpaid": Told.ON_ITS_WAY, "no_payment_required": Told.FREE}
     told = by_payment_status.get(str(session.get("payment_status")))
@@ -82,15 +85,45 @@ def of_intent(intent: Json, told: Told) -> Fact:
     )
 
 
+def of_intent_now(intent: Json) -> Fact | None:
+    """What a payment intent says when it is read now. While the buyer can still act it says nothing.
+
+    A debit that failed stands there like one that was never tried; only the event tells it.
+    """
+    by_status = {"succeeded": Told.PAID, "processing": Told.ON_ITS_WAY, "canceled": Told.CANCELED}
+    told = by_status.get(str(intent.get("status")))
+    return None if told is None else of_intent(intent, told)
+
+
+def of_invoice(invoice: Json) -> Fact | None:
+    """What an invoice says; its amount is the price before tax, since tax is no part of what was quoted."""
+    by_status = {"paid": Told.PAID, "void": Told.CANCELED, "uncollectible": Told.WRITTEN_OFF}
+    told = by_status.get(str(invoice.get("status")))
+    if told is None:
+        return None
+    return Fact(
+        told=told,
+        source="INVOICE",
+        is_live=invoice.get("livemode") is True,
+        payment_id=_payment_id(invoice),
+        invoice_id=_text(invoice, "id"),
+        customer_id=_id(invoice, "customer"),
+        paid_minor=_number(invoice, "total_excluding_tax") if told is Told.PAID else None,
+        currency=_text(invoice, "currency"),
+    )
+
+
 def _fact(event_type: str, told: Json, *, is_live: bool) -> Fact | None:
     told = {**told, "livemode": is_live}
     match event_type:
         case "checkout.session.completed" | "checkout.session.async_payment_succeeded":
             return of_session(told)
-        case "checkout.session.async_payment_failed" if told.get("mode") == "payment":
+        case "checkout.session.async_payment_failed" if _is_for_payment(told):
             return _session_fact(Told.FAILED, told)
-        case "checkout.session.expired" if told.get("mode") == "payment":
+        case "checkout.session.expired" if _is_for_payment(told):
             return _session_fact(Told.EXPIRED, told)
+        case "invoice.paid" | "invoice.voided" | "invoice.marked_uncollectible":
+            return of_invoice(told)
     by_intent_event = {
         "payment_intent.succeeded": Told.PAID,
         "payment_intent.processing": Told.ON_ITS_WAY,
@@ -111,9 +144,21 @@ def _session_fact(told: Told, session: Json) -> Fact:
         session_id=_text(session, "id"),
         intent_id=_id(session, "payment_intent"),
         customer_id=_id(session, "customer"),
-        paid_minor=_number(session, "amount_subtotal") if told is Told.PAID else None,
+        paid_minor=_price_paid(session) if told is Told.PAID else None,
         currency=_text(session, "currency"),
     )
+
+
+def _is_for_payment(session: Json) -> bool:
+    """Not one that only saves a card or starts a subscription; those say so."""
+    return session.get("mode", "payment") == "payment"
+
+
+def _price_paid(session: Json) -> int | None:
+    """What was paid of the price: the sum before tax, or the total where a discount has made it less than that."""
+    total = _number(session, "amount_total")
+    before_tax = _number(session, "amount_subtotal") if "amount_subtotal" in session else total
+    return before_tax if before_tax is None or total is None else min(before_tax, total)
 
 
 def _payment_id(told: Json) -> UUID | None:
@@ -131,7 +176,7 @@ def _object(parent: Json, key: str) -> Json:
 
 def _text(parent: Json, key: str) -> str | None:
     found = parent.get(key)
-    return found if isinstance(found, str) and found else None
+    return found if isinstance(found, str) and _WORD.fullmatch(found) else None
 
 
 def _id(parent: Json, key: str) -> str | None:

@@ -23,6 +23,8 @@ class Told(StrEnum):
     DECLINED = "declined"
     CANCELED = "canceled"
     EXPIRED = "expired"
+    ISSUED = "issued on trust"
+    WRITTEN_OFF = "written off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +59,19 @@ class Position:
     session_id: str | None
     intent_id: str | None
     invoice_id: str | None
+    is_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The status to write (None: leave all as it is), whether credits are due now, and why an admin must look."""
+    """The status to write (None: leave all as it is), whether credits are due now, and why an admin must look.
+
+    Money and credits come together, but for an invoice that was granted on trust: `is_money_in` says that it came.
+    """
 
     status: Status | None = None
     is_credit_due: bool = False
+    is_money_in: bool = False
     review_reason: str | None = None
 
 
@@ -86,7 +93,12 @@ def decide(position: Position, fact: Fact) -> Decision:
             # A declined try leaves the buyer free to try again; only a delayed debit of an intent ends by it.
             return _from(position, "FAILED", "PROCESSING") if position.channel == "PAYMENT_INTENT" else LEAVE
         case Told.CANCELED:
-            return _from(position, "EXPIRED", "PENDING") if position.channel == "PAYMENT_INTENT" else LEAVE
+            return _from(position, "EXPIRED", "PENDING") if position.channel == fact.source != "CHECKOUT" else LEAVE
+        case Told.ISSUED:
+            return Decision("COMPLETED", is_credit_due=True) if position.status == "PENDING" else LEAVE
+        case Told.WRITTEN_OFF:
+            # Such an invoice can still be paid.
+            return LEAVE
         case Told.EXPIRED:
             return _from(position, "EXPIRED", "PENDING")
 
@@ -101,15 +113,17 @@ def after(position: Position, fact: Fact, decision: Decision) -> Position:
         session_id=position.session_id or fact.session_id,
         intent_id=position.intent_id or fact.intent_id,
         invoice_id=position.invoice_id or fact.invoice_id,
+        is_paid=position.is_paid or decision.is_money_in,
     )
 
 
 def _paid(position: Position, fact: Fact) -> Decision:
-    if position.status in ("COMPLETED", "REVIEW"):
+    is_on_trust = position.channel == "INVOICE" and position.status == "COMPLETED" and not position.is_paid
+    if position.status in ("COMPLETED", "REVIEW") and not is_on_trust:
         return LEAVE
     reason = _disagreement(position, fact)
     if reason is None:
-        return Decision("COMPLETED", is_credit_due=True)
+        return Decision("COMPLETED", is_credit_due=not is_on_trust, is_money_in=True)
     if fact.source != position.channel:
         # The intent of a checkout says what was received, tax and discounts included: only the session can tell them
         # from the price.

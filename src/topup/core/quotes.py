@@ -26,12 +26,12 @@ class Quote:
     refund_days: int | None
 
 
-def ensure_chargeable(quote: Quote) -> None:
+def ensure_chargeable(price_minor: int, currency: str) -> None:
     """Refuse what Stripe could not charge, before anything is written."""
-    shown = money.long(quote.price_minor, quote.currency)
-    if money.is_below_minimum(quote.price_minor, quote.currency):
+    shown = money.long(price_minor, currency)
+    if money.is_below_minimum(price_minor, currency):
         raise errors.Conflict(
             f"{shown} is less than the smallest amount that can be paid.", code="amount_below_minimum"
         )
-    if quote.price_minor % money.step_minor(quote.currency) or len(str(quote.price_minor)) > PRICE_DIGITS_MAX:
+    if price_minor % money.step_minor(currency) or len(str(price_minor)) > PRICE_DIGITS_MAX:
         raise errors.Conflict(f"{shown} is not an amount that can be charged.", code="amount_not_chargeable")

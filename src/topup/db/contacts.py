@@ -26,3 +26,11 @@ async def of_users(conn: sql.Connection, user_ids: Collection[UUID]) -> dict[UUI
     """People by id; who is gone or disabled is left out."""
     found = await sql.rows(conn, Contact, OF_USERS, [list(user_ids)])
     return {contact.user_id: contact for contact in found}
+
+
+OF_INSTITUTIONS = "SELECT id, billing_email FROM institutions WHERE id = ANY(%s)"
+
+
+async def of_institutions(conn: sql.Connection, institution_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Where institutions want their receipts sent."""
+    return dict(await sql.pairs(conn, OF_INSTITUTIONS, [list(institution_ids)]))

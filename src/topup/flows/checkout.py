@@ -103,7 +103,7 @@ async def _quote(conn: sql.Connection, package_id: UUID) -> quotes.Quote:
         valid_days=package.valid_days,
         refund_days=package.refund_days,
     )
-    quotes.ensure_chargeable(quote)
+    quotes.ensure_chargeable(quote.price_minor, quote.currency)
     return quote
 
 

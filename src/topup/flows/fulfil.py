@@ -12,11 +12,14 @@ from datetime import datetime
 from uuid import UUID
 
 from topup import errors
-from topup.core import mails
 from topup.core import payments as states
-from topup.core.payments import Fact
-from topup.db import contacts, outbox, payments, sql
+from topup.core.payments import Fact, Told
+from topup.db import invoices, ledger, payments, sql
+from topup.flows import payment_mails
 from topup.ledger import commands, journal
+
+INVOICE_WORDS = {Told.PAID: "paid", Told.CANCELED: "void", Told.WRITTEN_OFF: "uncollectible"}
+UNPAID_GRANT = "An invoice whose sessions were granted when it was issued will not be paid; the pool still has them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
         outcomes.append(Outcome(_word(decision), payment.id))
     if decided:
         await _write(conn, list(decided.values()))
+    await _tell_invoices(conn, found, facts)
     return outcomes
 
 
@@ -90,6 +94,7 @@ def _position(payment: payments.Payment) -> states.Position:
         session_id=payment.stripe_session_id,
         intent_id=payment.stripe_intent_id,
         invoice_id=payment.stripe_invoice_id,
+        is_paid=payment.paid_minor is not None,
     )
 
 
@@ -105,12 +110,35 @@ async def _write(conn: sql.Connection, decided: Sequence[_Decided]) -> None:
     due = [one for one in decided if one.decision.is_credit_due]
     credited_at = await _credit(conn, due) if due else {}
     await payments.change_many(conn, [_change(one, credited_at.get(one.payment.id)) for one in decided])
-    people = await contacts.of_users(conn, {one.payment.user_id for one in decided if one.payment.user_id})
-    messages = (_mail(one, people, credited_at.get(one.payment.id)) for one in decided)
-    await outbox.put_many(conn, [message for message in messages if message is not None])
+    by_card = [one.payment.id for one in due if one.payment.institution_id and one.payment.channel == "PAYMENT_INTENT"]
+    await invoices.number_paid(conn, sorted(by_card))
+    await _mail(conn, decided, credited_at)
     for one in decided:
         if one.decision.review_reason is not None:
-            await _tell_admins(conn, one)
+            await payment_mails.alert(
+                conn, one.payment, reason=one.decision.review_reason, paid_minor=one.fact.paid_minor
+            )
+
+
+async def _mail(conn: sql.Connection, decided: Sequence[_Decided], credited_at: dict[UUID, datetime]) -> None:
+    """Receipts for money that came in, and the word that a debit failed; nothing for other changes."""
+    paid = [one.payment for one in decided if one.decision.is_money_in]
+    is_granted_before = any(payment.id not in credited_at for payment in paid)
+    now = await ledger.now(conn) if is_granted_before else None
+    news = [payment_mails.News(payment, credited_at.get(payment.id, now)) for payment in paid]
+    news += [payment_mails.News(one.payment, None) for one in decided if one.decision.status == "FAILED"]
+    if news:
+        await payment_mails.put(conn, news)
+
+
+async def _tell_invoices(conn: sql.Connection, found: Sequence[payments.Payment], facts: Sequence[Fact]) -> None:
+    """Keep what became of Stripe's invoices, whatever it means for their payments."""
+    told = {fact.invoice_id: fact.told for fact in facts if fact.invoice_id and fact.told in INVOICE_WORDS}
+    ours = {one.stripe_invoice_id: one for one in found if one.stripe_invoice_id in told}
+    await invoices.tell(conn, [(invoice_id, INVOICE_WORDS[told[invoice_id]]) for invoice_id in sorted(ours)])
+    for invoice_id, payment in ours.items():
+        if told[invoice_id] is not Told.PAID and payment.status == "COMPLETED" and payment.paid_minor is None:
+            await payment_mails.alert(conn, payment, reason=UNPAID_GRANT, paid_minor=None)
 
 
 async def _credit(conn: sql.Connection, due: Sequence[_Decided]) -> dict[UUID, datetime]:
@@ -151,36 +179,3 @@ def _change(one: _Decided, credited_at: datetime | None) -> payments.Change:
         paid_minor=one.fact.paid_minor,
         completed_at=credited_at,
     )
-
-
-def _mail(one: _Decided, people: dict[UUID, contacts.Contact], credited_at: datetime | None) -> outbox.Message | None:
-    """The receipt, or the word that a debit failed; nothing for other changes."""
-    payment = one.payment
-    person = people.get(payment.user_id) if payment.user_id else None
-    if person is None or one.decision.status not in ("COMPLETED", "FAILED"):
-        return None
-    details = {
-        "firstName": person.first_name,
-        "packageName": payment.package_name,
-        "credits": payment.credits,
-        "unit": payment.unit,
-        "priceMinor": payment.price_minor,
-        "currency": payment.currency,
-        "paymentId": str(payment.id),
-        "reference": str(payment.id),
-    }
-    if credited_at is None:
-        return outbox.Message(mails.PAYMENT_FAILED, str(payment.id), person.email, details)
-    return outbox.Message(mails.RECEIPT, str(payment.id), person.email, {**details, "paidAt": credited_at.isoformat()})
-
-
-async def _tell_admins(conn: sql.Connection, one: _Decided) -> None:
-    details = {
-        "paymentId": str(one.payment.id),
-        "reason": one.decision.review_reason,
-        "packageName": one.payment.package_name,
-        "priceMinor": one.payment.price_minor,
-        "currency": one.payment.currency,
-        "paidMinor": one.fact.paid_minor,
-    }
-    await outbox.put_for_admins(conn, kind=mails.REVIEW_ALERT, cause=str(one.payment.id), details=details)

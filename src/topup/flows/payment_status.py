@@ -5,17 +5,21 @@ is undecided. What Stripe says goes through the webhook's own function, so a los
 """
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import psycopg_pool
 import structlog
 
 from topup import errors
+from topup.core.payments import Fact
 from topup.db import payments, rate_limits
 from topup.flows import fulfil
-from topup.gateway import protocol
+from topup.gateway import billing, protocol
 
 Pool = psycopg_pool.AsyncConnectionPool
+Answer = protocol.CheckoutSession | billing.Intent | billing.Invoice
 log = structlog.get_logger()
 
 UNDECIDED = frozenset({"PENDING", "PROCESSING"})
@@ -34,16 +38,17 @@ async def of_session(pool: Pool, stripe: protocol.Stripe, *, user_id: UUID, sess
 
 async def refreshed(pool: Pool, stripe: protocol.Stripe, payment: payments.Payment) -> payments.Payment:
     """The payment after a look at Stripe, where that may tell more than we know."""
-    session = await _ask(pool, stripe, payment)
-    if session is None or session.fact is None:
+    fact = await _ask(pool, stripe, payment)
+    if fact is None:
         return payment
     async with pool.connection() as conn:
-        await fulfil.apply(conn, [session.fact])
+        await fulfil.apply(conn, [fact])
         return await payments.find(conn, payment.id) or payment
 
 
-async def _ask(pool: Pool, stripe: protocol.Stripe, payment: payments.Payment) -> protocol.CheckoutSession | None:
-    if payment.status not in UNDECIDED or payment.stripe_session_id is None:
+async def _ask(pool: Pool, stripe: protocol.Stripe, payment: payments.Payment) -> Fact | None:
+    ask = _question(stripe, payment)
+    if payment.status not in UNDECIDED or ask is None:
         return None
     async with pool.connection() as conn:
         bucket = f"payment_status:{payment.id}"
@@ -51,7 +56,20 @@ async def _ask(pool: Pool, stripe: protocol.Stripe, payment: payments.Payment) -
             return None
     try:
         async with asyncio.timeout(ASK_SECONDS_MAX):
-            return await stripe.retrieve_checkout(payment.stripe_session_id)
+            return (await ask()).fact
     except (errors.GatewayError, TimeoutError) as error:
         log.info("payment_not_refreshed", payment_id=str(payment.id), kind=type(error).__name__)
         return None
+
+
+def _question(stripe: protocol.Stripe, payment: payments.Payment) -> Callable[[], Awaitable[Answer]] | None:
+    """What Stripe has of the payment, by its channel."""
+    match payment.channel:
+        case "CHECKOUT" if payment.stripe_session_id is not None:
+            return functools.partial(stripe.retrieve_checkout, payment.stripe_session_id)
+        case "PAYMENT_INTENT" if payment.stripe_intent_id is not None:
+            return functools.partial(stripe.retrieve_intent, payment.stripe_intent_id)
+        case "INVOICE" if payment.stripe_invoice_id is not None:
+            return functools.partial(stripe.retrieve_invoice, payment.stripe_invoice_id)
+        case _:
+            return None

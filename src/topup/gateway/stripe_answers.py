@@ -10,7 +10,7 @@ from typing import Any
 import stripe
 
 from topup.core import facts
-from topup.gateway import protocol
+from topup.gateway import billing, protocol
 
 
 def checkout(answer: stripe.checkout.Session) -> protocol.CheckoutSession:
@@ -57,6 +57,81 @@ def identity(answer: stripe.Customer) -> str:
     if not isinstance(answer.id, str) or not answer.id:
         raise ValueError("an answer without an id")
     return answer.id
+
+
+def intent(answer: stripe.PaymentIntent) -> billing.Intent:
+    """A payment intent."""
+    told = answer.to_dict()
+    return billing.Intent(
+        id=told["id"],
+        status=told["status"],
+        customer_id=_reference(told["customer"]),
+        is_live=told["livemode"],
+        fact=facts.of_intent_now(told),
+        client_secret=told["client_secret"],
+    )
+
+
+def setup_intent(answer: stripe.SetupIntent) -> billing.SetupIntent:
+    """A setup intent."""
+    told = answer.to_dict()
+    return billing.SetupIntent(
+        id=told["id"],
+        status=told["status"],
+        customer_id=_reference(told["customer"]),
+        client_secret=told["client_secret"],
+    )
+
+
+def card(answer: stripe.PaymentMethod) -> billing.Card:
+    """A saved card."""
+    told = answer.to_dict()
+    return billing.Card(
+        id=told["id"],
+        customer_id=_reference(told["customer"]),
+        brand=told["card"]["brand"],
+        last4=told["card"]["last4"],
+        exp_month=told["card"]["exp_month"],
+        exp_year=told["card"]["exp_year"],
+        created_at=datetime.fromtimestamp(told["created"], UTC),
+    )
+
+
+def cards(page: stripe.ListObject[stripe.PaymentMethod]) -> list[billing.Card]:
+    """One page of saved cards."""
+    return [card(method) for method in page.data]
+
+
+def invoice(answer: stripe.Invoice) -> billing.Invoice:
+    """An invoice."""
+    told = answer.to_dict()
+    due = told["due_date"]
+    return billing.Invoice(
+        id=told["id"],
+        status=told["status"],
+        number=told["number"],
+        customer_id=_reference(told["customer"]),
+        currency=told["currency"],
+        total_minor=told["total"],
+        amount_due_minor=told["amount_due"],
+        amount_paid_minor=told["amount_paid"],
+        is_live=told["livemode"],
+        due_at=None if due is None else datetime.fromtimestamp(due, UTC),
+        created_at=datetime.fromtimestamp(told["created"], UTC),
+        metadata=told["metadata"] or {},
+        fact=facts.of_invoice(told),
+        hosted_url=told.get("hosted_invoice_url"),
+        pdf_url=told.get("invoice_pdf"),
+    )
+
+
+def invoices(page: stripe.ListObject[stripe.Invoice]) -> list[billing.Invoice]:
+    """One page of invoices."""
+    return [invoice(one) for one in page.data]
+
+
+def nothing(_answer: object) -> None:
+    """For calls of which only the success matters."""
 
 
 def _endpoint(told: Mapping[str, Any]) -> protocol.WebhookEndpoint:

@@ -37,6 +37,7 @@ class Patience:
 
 
 ORDINARY = Patience()
+PAGE_SIZE = 100
 
 
 class Caller:
@@ -82,3 +83,18 @@ class Caller:
         ours = stripe_errors.read(error, is_write=is_write)
         log.warning("stripe_refused", code=ours.code, **stripe_errors.describe(error))
         return ours
+
+
+class Desk:
+    """What every group of calls needs: Stripe's first API, and the caller that waits, repeats and understands."""
+
+    def __init__(self, client: stripe.StripeClient, caller: Caller) -> None:
+        self._v1 = client.v1
+        self._call = caller.call
+
+
+def whole(stripe_id: str) -> str:
+    """The id; an empty one would quietly ask for the list instead."""
+    if not stripe_id:
+        raise errors.Broken("Stripe was to be asked about an object without an id.")
+    return stripe_id

@@ -36,7 +36,7 @@ PROOF = Invariant(
     """
     SELECT account_id, 'payment ' || id AS what FROM payments
     WHERE status = 'COMPLETED' AND review_reason IS NULL AND account_id BETWEEN %(first)s AND %(last)s
-      AND (paid_minor IS DISTINCT FROM price_minor
+      AND (coalesce(paid_minor, CASE WHEN is_on_trust THEN price_minor END) IS DISTINCT FROM price_minor
            OR num_nonnulls(stripe_session_id, stripe_intent_id, stripe_invoice_id) = 0)
     """,
 )

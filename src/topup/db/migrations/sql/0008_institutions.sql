@@ -80,11 +80,29 @@ ALTER TABLE payments
     ADD COLUMN institution_id uuid REFERENCES institutions,
     ADD COLUMN unit_price_minor bigint CHECK (unit_price_minor > 0),
     ADD COLUMN is_card_saved boolean NOT NULL DEFAULT false,
+    ADD COLUMN stripe_method_id text,
+    ADD COLUMN request_key bytea CONSTRAINT one_payment_per_request UNIQUE,
+    ADD COLUMN is_on_trust boolean NOT NULL DEFAULT false,
     ADD COLUMN hosted_invoice_url text,
     ADD COLUMN due_at timestamptz,
     ADD CONSTRAINT whole_quantity_at_one_price
         CHECK (unit_price_minor IS NULL OR price_minor = unit_price_minor * credits);
 CREATE INDEX payments_of_institution ON payments (institution_id, id DESC) WHERE institution_id IS NOT NULL;
+
+COMMENT ON COLUMN payments.is_on_trust IS 'Granted when its invoice was issued; the money comes later, or an admin hears that it does not.';
+COMMENT ON COLUMN payments.stripe_method_id IS 'The saved card that the buyer chose for this purchase.';
+COMMENT ON COLUMN payments.request_key IS 'Digest of whose idempotency key asked for it, so that a repeat after a crash finds this purchase (faults 31).';
+
+CREATE FUNCTION guard_session_purchase() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN
+    IF (OLD.institution_id, OLD.unit_price_minor, OLD.is_card_saved, OLD.stripe_method_id, OLD.request_key)
+       IS DISTINCT FROM
+       (NEW.institution_id, NEW.unit_price_minor, NEW.is_card_saved, NEW.stripe_method_id, NEW.request_key) THEN
+        RAISE EXCEPTION 'the snapshot of payment % never changes', OLD.id USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard_sessions BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION guard_session_purchase();
 
 CREATE TABLE payment_methods (
     id text PRIMARY KEY,
@@ -114,11 +132,18 @@ CREATE TABLE invoices (
     amount_paid_minor bigint NOT NULL DEFAULT 0 CHECK (amount_paid_minor >= 0),
     currency text NOT NULL,
     stripe_invoice_id text CONSTRAINT one_row_per_stripe_invoice UNIQUE,
+    hosted_url text,
+    pdf_url text,
     billed_to jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT topup_now(),
     paid_at timestamptz
 );
 CREATE INDEX invoices_of_institution ON invoices (institution_id, id DESC);
+CREATE FUNCTION billed_to(institutions) RETURNS jsonb LANGUAGE sql STABLE AS
+$$ SELECT jsonb_strip_nulls(jsonb_build_object('name', $1.name, 'company', $1.company, 'email', $1.billing_email,
+    'line1', $1.address_line1, 'line2', $1.address_line2, 'city', $1.city, 'postalCode', $1.postal_code,
+    'country', $1.country, 'taxId', $1.tax_id)) $$;
+COMMENT ON FUNCTION billed_to IS 'Whom an invoice made now is billed to; the keys are the names that papers use.';
 COMMENT ON COLUMN invoices.billed_to IS 'Name, address and tax id as they were when the invoice was made.';
 
 CREATE TABLE allocations (

@@ -1,0 +1,100 @@
+"""Customers of institutions and saved cards over the SDK: what is sent, word for word.
+
+Part of topup.gateway.stripe. Whose card is whose is decided by topup.flows.cards, never here.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import stripe
+
+from topup import errors
+from topup.gateway import billing, stripe_answers, stripe_calls
+
+TAX_ID_LABEL = "Tax id"
+_GONE = frozenset({"stripe_refused", "stripe_object_missing"})
+
+
+class Cards(stripe_calls.Desk):
+    """Implements a part of billing.Billing, whose docstrings hold."""
+
+    async def create_institution_customer(self, institution_id: UUID, *, key: str) -> str:
+        """Make a customer of whom nothing is told yet but whose they are; the customer's id."""
+        customers, metadata = self._v1.customers, {"topup_institution_id": str(institution_id)}
+        return await self._call(
+            lambda: customers.create_async({"metadata": metadata}, {"idempotency_key": key}),
+            stripe_answers.identity,
+            is_write=True,
+        )
+
+    async def update_customer(self, customer_id: str, details: billing.CustomerDetails, *, key: str) -> None:
+        """Tell Stripe who is billed."""
+        await self._update(customer_id, _details_params(details), key)
+
+    async def choose_default_card(self, customer_id: str, method_id: str, *, key: str) -> None:
+        """Which card invoices are charged to."""
+        settings: Any = {"default_payment_method": stripe_calls.whole(method_id)}
+        await self._update(customer_id, {"invoice_settings": settings}, key)
+
+    async def list_cards(self, customer_id: str) -> list[billing.Card]:
+        """A customer's saved cards, newest first, at most a hundred."""
+        methods, customer_id = self._v1.customers.payment_methods, stripe_calls.whole(customer_id)
+        return await self._call(
+            lambda: methods.list_async(customer_id, {"type": "card", "limit": stripe_calls.PAGE_SIZE}),
+            stripe_answers.cards,
+            is_write=False,
+        )
+
+    async def attach_card(self, method_id: str, customer_id: str, *, key: str) -> billing.Card:
+        """Save a card that was made in a browser."""
+        methods, method_id = self._v1.payment_methods, stripe_calls.whole(method_id)
+        return await self._call(
+            lambda: methods.attach_async(method_id, {"customer": customer_id}, {"idempotency_key": key}),
+            stripe_answers.card,
+            is_write=True,
+        )
+
+    async def detach_card(self, method_id: str, *, key: str) -> None:
+        """Remove a saved card for ever; one that is gone already is no error."""
+        methods, method_id = self._v1.payment_methods, stripe_calls.whole(method_id)
+        try:
+            await self._call(
+                lambda: methods.detach_async(method_id, {}, {"idempotency_key": key}),
+                stripe_answers.nothing,
+                is_write=True,
+            )
+        except errors.GatewayError as error:
+            if error.code not in _GONE:
+                raise
+
+    async def _update(self, customer_id: str, params: stripe.params.CustomerUpdateParams, key: str) -> None:
+        customers, customer_id = self._v1.customers, stripe_calls.whole(customer_id)
+        try:
+            await self._call(
+                lambda: customers.update_async(customer_id, params, {"idempotency_key": key}),
+                stripe_answers.nothing,
+                is_write=True,
+            )
+        except errors.GatewayError as error:
+            if error.code != "stripe_object_missing":
+                raise
+            raise errors.GatewayError(error.detail, code="stripe_customer_missing", is_retryable=False) from error
+
+
+def _details_params(details: billing.CustomerDetails) -> stripe.params.CustomerUpdateParams:
+    """Empty strings unset a field; an absent key would leave it as it was."""
+    has_address = details.line1 is not None or details.country is not None or details.city is not None
+    address: Any = {
+        "line1": details.line1 or "",
+        "line2": details.line2 or "",
+        "city": details.city or "",
+        "postal_code": details.postal_code or "",
+        "country": details.country or "",
+    }
+    fields: Any = [{"name": TAX_ID_LABEL, "value": details.tax_id}] if details.tax_id else ""
+    return {
+        "name": details.name,
+        "email": details.email,
+        "address": address if has_address else "",
+        "invoice_settings": {"custom_fields": fields},
+    }
