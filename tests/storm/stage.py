@@ -16,6 +16,7 @@ from uuid import UUID
 import psycopg
 
 from tests import people, stripe_bodies
+from tests.storm import coins
 from topup.core import ids
 from topup.db import sql, statements
 from topup.flows import receive, requests
@@ -151,3 +152,14 @@ def code(answer: Answer | KeyReused) -> str:
     """What an answer says, as the model says it."""
     assert isinstance(answer, Answer)
     return "done" if answer.status == 201 else str(json.loads(answer.body)["code"])
+
+
+def as_lots(model: coins.Coins, number: int) -> list[tuple[int, int, int]]:
+    """What the model's coins look like as lots: priority, remaining and held, in burn order."""
+    spendable, held = model.purses[number].coins, model.held(number)
+    kinds = sorted({(coin.priority, coin.ends, coin.batch) for coin in [*spendable, *held]})
+
+    def count(there: list[coins.Coin], kind: tuple[int, float, int]) -> int:
+        return sum((coin.priority, coin.ends, coin.batch) == kind for coin in there)
+
+    return [(kind[0], count(spendable, kind), count(held, kind)) for kind in kinds]

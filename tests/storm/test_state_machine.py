@@ -106,7 +106,7 @@ class Storm(RuleBasedStateMachine):
         """Balance, held and debt, and every lot in its place."""
         for number in range(len(self.model.purses)):
             assert self.real.figures(number) == self.model.figures(number)
-            assert self.real.lots(number) == self._lots(number)
+            assert self.real.lots(number) == stage.as_lots(self.model, number)
 
     @override
     def teardown(self) -> None:
@@ -175,16 +175,6 @@ class Storm(RuleBasedStateMachine):
     def _same(self, outcome: commands.Outcome, word: str, verb: str) -> None:
         assert (outcome.code if isinstance(outcome, commands.Denied) else "done") == word
         REACHED[f"{verb}: {word}"] += 1
-
-    def _lots(self, number: int) -> list[tuple[int, int, int]]:
-        """What the model's coins look like as lots."""
-        spendable, held = self.model.purses[number].coins, self.model.held(number)
-        kinds = sorted({(coin.priority, coin.ends, coin.batch) for coin in [*spendable, *held]})
-
-        def count(coins_there: list[coins.Coin], kind: tuple[int, float, int]) -> int:
-            return sum((coin.priority, coin.ends, coin.batch) == kind for coin in coins_there)
-
-        return [(kind[0], count(spendable, kind), count(held, kind)) for kind in kinds]
 
 
 @pytest.fixture
