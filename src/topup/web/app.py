@@ -41,7 +41,6 @@ API: tuple[APIRouter, ...] = (
     institutions.router,
     institutions.invitations,
     sessions.router,
-    stripe_webhook.router,
 )
 PAGES: tuple[APIRouter, ...] = (
     assets.router,
@@ -76,7 +75,7 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     app.state.render_error_page = problems.page
-    app.router.routes.extend(route for router in machine.LEAN for route in router.routes)
+    app.router.routes.extend(route for router in (stripe_webhook.router, *machine.LEAN) for route in router.routes)
     for router in (*API, *PAGES):
         app.include_router(router)
     if house.settings.is_demo and not house.settings.metrics_port:
