@@ -88,6 +88,26 @@ async def test_revoked_key_is_refused_when_its_time_is_over(pool: Pool, ring: ke
         await ring.let_in(created.text)
 
 
+async def test_forgotten_key_is_looked_up_again_and_an_older_look_is_not_kept(
+    pool: Pool, ring: key_ring.KeyRing, clock: Clock, database_url: str
+) -> None:
+    """Fault 70: the look that began before the revocation must not bring the key back."""
+    created = await made(pool)
+    await ring.let_in(created.text)
+    await asyncio.gather(*ring._tasks)
+    async with await psycopg.AsyncConnection.connect(database_url) as locking:
+        await locking.execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+        clock.seconds += key_ring.REFRESH_AFTER_SECONDS + 0.1
+        await ring.let_in(created.text)
+        assert len(ring._lookups) == 1
+        ring.forget(created.row.id)
+    await asyncio.gather(*ring._tasks)
+    assert (ring._known, ring._lookups) == ({}, {})
+    await keys.revoke(pool, created.row.id)
+    with pytest.raises(errors.Unauthenticated):
+        await ring.let_in(created.text)
+
+
 async def test_wrong_secret_for_a_known_prefix_is_refused_without_the_database(
     pool: Pool, ring: key_ring.KeyRing, database_url: str
 ) -> None:

@@ -1,8 +1,9 @@
 """Lets host applications in by their API key, mostly without asking the database.
 
-A key that was let in is known for `KNOWN_SECONDS`, so a revocation or an end acts within that, in every process. A busy
-key is looked up again in the background before the time is over, so its requests never wait; its last use is written
-the same way, once a minute. Each key has a rate of its own, in this process alone. Called by topup.web.auth.
+A key that was let in is known for `KNOWN_SECONDS`, so a revocation or an end acts within that in every process, and at
+once in the one that was asked for it. A busy key is looked up again in the background before the time is over, so its
+requests never wait; its last use is written the same way, once a minute. Each key has a rate of its own, in this process
+alone. Called by topup.web.auth.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg_pool
 import structlog
@@ -79,6 +81,12 @@ class KeyRing:
             self._start(self._note_use(known))
         return known.application
 
+    def forget(self, key_id: UUID) -> None:
+        """Look this key up again when it comes next. What is being looked up now may be older than the change."""
+        self._lookups.clear()
+        for prefix in [prefix for prefix, known in self._known.items() if known.application.key_id == key_id]:
+            del self._known[prefix]
+
     async def _find(self, prefix: str) -> _Known | None:
         known = self._known.get(prefix)
         age_seconds = math.inf if known is None else self.clock() - known.read_at_seconds
@@ -96,8 +104,10 @@ class KeyRing:
                 asked_at_seconds = self.clock()
                 living = await api_keys.find_living(conn, prefix)
         finally:
-            del self._lookups[prefix]
-        before = self._known.pop(prefix, None)
+            is_overtaken = self._lookups.get(prefix) is not asyncio.current_task()
+            if not is_overtaken:
+                del self._lookups[prefix]
+        before = None if is_overtaken else self._known.pop(prefix, None)
         if living is None:
             return None
         known = _Known(
@@ -107,7 +117,7 @@ class KeyRing:
             bucket=before.bucket if before else buckets.Bucket(self.per_second, 2 * self.per_second),
             use_noted_at_seconds=before.use_noted_at_seconds if before else -math.inf,
         )
-        if len(self._known) < KNOWN_MAX:
+        if not is_overtaken and len(self._known) < KNOWN_MAX:
             self._known[prefix] = known
         return known
 

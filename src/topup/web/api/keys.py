@@ -91,13 +91,15 @@ async def rotate_key(key_id: models.RowId, house: HouseDep, by: AdminDep, body: 
     """Make the application's next key. The old one works until the overlap is over."""
     overlap_seconds = (body or Rotation()).overlap_seconds
     rotated = await key_flows.rotate(house.pool, key_id, overlap_seconds=overlap_seconds, created_by=_person_id(by))
+    house.key_ring.forget(key_id)
     return _new(rotated)
 
 
 @router.delete("/{key_id}", status_code=status.HTTP_204_NO_CONTENT, responses=errors.documented(404))
 async def revoke_key(key_id: models.RowId, house: HouseDep, _by: AdminDep) -> None:
-    """End a key. It is refused everywhere within five seconds."""
+    """End a key. It is refused at once by the process that answers this, and by every other within five seconds."""
     await key_flows.revoke(house.pool, key_id)
+    house.key_ring.forget(key_id)
 
 
 def _person_id(by: Principal) -> UUID | None:
