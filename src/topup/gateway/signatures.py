@@ -24,6 +24,8 @@ def verify(payload: bytes, header: str, secrets: Sequence[SecretStr]) -> str:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         raise _refused() from None
+    if not header.isascii():
+        raise _refused()
     header = _BLANK_AFTER_COMMA.sub(",", header)
     for secret in secrets:
         if secret.get_secret_value() and _is_signed(text, header, secret.get_secret_value()):
