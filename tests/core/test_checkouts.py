@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -30,7 +31,7 @@ def test_same_offer_with_time_to_pay_is_usable() -> None:
         {"refund_days": None},
     ],
 )
-def test_any_change_of_the_offer_makes_it_unusable(changed: dict[str, object]) -> None:
+def test_any_change_of_the_offer_makes_it_unusable(changed: dict[str, Any]) -> None:
     """Fault 58."""
     assert not checkouts.is_usable(OPEN, replace(QUOTE, **changed), is_live=False, now=NOW)
 
