@@ -109,3 +109,14 @@ def test_without_a_database_it_says_so(tmp_path: Path) -> None:
     given = Settings.from_environment({})
     with pytest.raises(errors.Unavailable, match="No demo"), verifying.database_url(given, tmp_path):
         pass
+
+
+async def test_database_that_cannot_be_reached_is_one_sentence() -> None:
+    with pytest.raises(errors.Unavailable, match="cannot be reached"):
+        await run("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+async def test_schema_of_another_version_is_refused(empty_database_url: str) -> None:
+    with pytest.raises(errors.Unavailable) as refused:
+        await run(empty_database_url)
+    assert refused.value.code == "schema_behind"

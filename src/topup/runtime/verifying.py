@@ -3,6 +3,7 @@
 Where the environment names no database, the demo that is kept on this machine is looked at, running or not.
 """
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import psycopg_pool
+import sqlalchemy.exc
 
 from topup import errors
 from topup.core import anchors
-from topup.db import invariants
+from topup.db import invariants, migrate
 from topup.flows import verify
 from topup.runtime import demo, demo_folder, house
 from topup.settings import Settings
@@ -46,19 +49,28 @@ async def run(url: str, *, anchor: Path | None) -> Outcome:
     """Verify a database. An anchor that is there is compared; it is renewed, or made, only when all is well."""
     anchored = _anchored(anchor)
     started = time.monotonic()
-    async with psycopg_pool.AsyncConnectionPool(
-        url,
-        min_size=1,
-        max_size=verify.CONNECTIONS,
-        kwargs={"options": house.CONNECTION_OPTIONS},
-        open=False,
-        name="verify",
-    ) as pool:
-        report = await verify.verify(pool, anchored=anchored)
+    try:
+        report = await _verify(url, anchored)
+    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError, psycopg_pool.PoolTimeout) as fault:
+        raise errors.Unavailable("The database cannot be reached, or was lost on the way.") from fault
     seconds = time.monotonic() - started
     if anchor is not None and not report.breaches:
         _replace(anchor, anchors.text(report.heads, taken_at=datetime.now(UTC)))
     return Outcome(not report.breaches, tuple(_lines(report, seconds)))
+
+
+async def _verify(url: str, anchored: list[anchors.Head]) -> verify.Report:
+    await asyncio.to_thread(migrate.ensure_current, url)
+    async with psycopg_pool.AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=verify.CONNECTIONS,
+        timeout=house.WAIT_FOR_CONNECTION_SECONDS,
+        kwargs={"options": house.CONNECTION_OPTIONS},
+        open=False,
+        name="verify",
+    ) as pool:
+        return await verify.verify(pool, anchored=anchored)
 
 
 def _lines(report: verify.Report, seconds: float) -> Iterator[str]:
