@@ -1,4 +1,4 @@
-"""Many at once on few accounts, over real connections: nothing is overspent, doubled or lost, and no two wait in a ring."""
+"""Many at once on few accounts, over real connections: nothing is overspent, doubled or lost, no two wait in a ring."""
 
 import asyncio
 import functools
