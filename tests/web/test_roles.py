@@ -78,6 +78,20 @@ ROUTES = (
         query={"institutionId": "{institution_id}"},
     ),
     Route("DELETE", "/api/sessions/allocations/{allocation_id}", "allocate"),
+    Route(
+        "POST",
+        "/api/sessions/rosters",
+        "allocate",
+        query={"institutionId": "{institution_id}"},
+        text="email,quantity\nr@example.com,1\n",
+    ),
+    Route(
+        "GET",
+        "/api/sessions/rosters/unknown",
+        "allocate",
+        query={"institutionId": "{institution_id}"},
+        statuses=(404,),
+    ),
 )
 OF_INSTITUTIONS = tuple(route for route in ROUTES if route.call)
 IDS = [f"{route.method} {route.path} {route.call or 'anybody'}" for route in ROUTES]
@@ -149,8 +163,12 @@ async def test_every_route_of_an_institution_is_in_the_list(house: House) -> Non
         if path.startswith(PREFIXES) and not path.startswith(ELSEWHERE)
         for method in operations
     }
-    listed = {(route.method, route.path.replace("{invited_id}", "{member_id}")) for route in ROUTES}
+    listed = {(route.method, _as_described(route.path)) for route in ROUTES}
     assert there == listed
+
+
+def _as_described(path: str) -> str:
+    return path.replace("{invited_id}", "{member_id}").replace("/unknown", "/{roster_id}")
 
 
 def test_every_call_of_the_table_is_some_route() -> None:

@@ -60,7 +60,7 @@ _ROUTER_REFUSALS: Mapping[int, tuple[str, str]] = {
     404: ("not_found", "Not found."),
     405: ("method_not_allowed", "This address does not take that method."),
     413: ("too_large", "The body is larger than this address takes."),
-    415: ("unsupported_media_type", "Send the body as application/json."),
+    415: ("unsupported_media_type", "This address does not take a body of that type."),
 }
 
 _log = structlog.get_logger()

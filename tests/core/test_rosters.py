@@ -1,0 +1,97 @@
+"""What a roster says and what is wrong with it, line by line."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from topup.core import rosters
+
+
+def faults(text: str | bytes) -> list[tuple[int, str | None]]:
+    raw = text.encode() if isinstance(text, str) else text
+    return [(fault.number, fault.column) for fault in rosters.read(raw).faults]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_columns_may_come_in_any_order_and_with_any_usual_delimiter(delimiter: str) -> None:
+    lines = (["Quantity", " EMAIL ", "name", "expiresAt"], ["3", "Ann@Example.com", "Ann A", "2030-01-31"])
+    roster = rosters.read(("\ufeff" + "\r\n".join(delimiter.join(line) for line in lines)).encode())
+    assert roster.faults == ()
+    [row] = roster.rows
+    assert (row.number, row.email, row.quantity, row.name) == (2, "ann@example.com", 3, "Ann A")
+    assert row.ends_at == datetime(2030, 2, 1, tzinfo=UTC)
+
+
+def test_empty_lines_are_passed_over_and_lines_counted_as_an_editor_does() -> None:
+    roster = rosters.read(b'email,quantity,name\n\n"a@example.com",1,"A"\n,,\nb@example.com,2,B\n')
+    assert [(row.number, row.email) for row in roster.rows] == [(3, "a@example.com"), (5, "b@example.com")]
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "1.5", "1e3", "", "x", "100001", "10000000000", "\uff11"])
+def test_a_quantity_is_a_whole_number_from_one(quantity: str) -> None:
+    assert faults(f"email,quantity\na@example.com,{quantity}\n") == [(2, "quantity")]
+
+
+@pytest.mark.parametrize("ends", ["soon", "31.01.2030", "2030-02-30", "2030-01-31T10:00:00", "99999-01-01"])
+def test_an_end_is_a_day_or_a_time_with_its_offset(ends: str) -> None:
+    assert faults(f"email,quantity,expiresAt\na@example.com,1,{ends}\n") == [(2, "expiresAt")]
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    text = (
+        "email,quantity\nnobody,1\na@example.com,0\nA@example.com,1\na@example.com,2\nb@example.com\nc@example.com,1\n"
+    )
+    assert faults(text) == [(2, "email"), (3, "quantity"), (5, "email"), (6, None)]
+    assert [row.email for row in rosters.read(text.encode()).rows] == ["a@example.com", "c@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("email,quantity,password", [(1, "password")]),
+        ("email", [(1, "quantity")]),
+        ("a@example.com,1", [(1, "a@example.com"), (1, "1"), (1, "email"), (1, "quantity")]),
+        ("email,quantity,email", [(1, "email")]),
+    ],
+)
+def test_a_wrong_header_is_told_and_no_row_is_read(header: str, expected: list[tuple[int, str]]) -> None:
+    assert faults(f"{header}\nb@example.com,1\n") == expected
+    assert rosters.read(f"{header}\n".encode()).rows == ()
+
+
+def test_an_empty_file_lacks_its_columns() -> None:
+    assert faults("") == faults("\n\n") == [(1, "email"), (1, "quantity")]
+
+
+def test_a_header_alone_is_no_roster() -> None:
+    assert faults("email,quantity\n") == [(1, None)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "email,quantity\nzoë@example.com,1".encode("latin-1"),
+        "email,quantity\na@example.com,1".encode("utf-16"),
+        b"email,quantity\na@example.com,1\x00\n",
+        b'email,quantity\n"a@example.com,1\n',
+        b"PK\x03\x04\x14\x00\x06\x00\xff\xfe",
+    ],
+)
+def test_what_is_not_utf_8_text_is_one_fault_and_no_row(raw: bytes) -> None:
+    assert len(faults(raw)) == 1
+    assert rosters.read(raw).rows == ()
+
+
+def test_a_roster_has_at_most_ten_thousand_rows() -> None:
+    def text(count: int) -> str:
+        return "email,quantity\n" + "".join(f"s{number}@example.com,1\n" for number in range(count))
+
+    assert faults(text(10_000)) == []
+    assert faults(text(10_001)) == [(10_002, None)]
+
+
+def test_a_rows_key_is_its_content_and_not_its_place() -> None:
+    one = rosters.read(b"email,quantity,name\na@example.com,1,Ann\n").rows[0]
+    moved = rosters.read(b"name,quantity,email\n\n,1,A@example.com\n").rows[0]
+    other = rosters.read(b"email,quantity\na@example.com,2\n").rows[0]
+    assert one.key() == moved.key() != other.key()
