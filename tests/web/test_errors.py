@@ -147,6 +147,22 @@ async def test_every_wrong_field_is_pointed_at(client: httpx2.AsyncClient) -> No
     assert all(fault["detail"].endswith(".") for fault in answer.json()["errors"])
 
 
+async def test_limits_are_told_in_our_own_words(client: httpx2.AsyncClient, admin: Visitor) -> None:
+    key = await admin.client.post("/api/admin/keys", json={"name": "", "scopes": []})
+    assert [fault["detail"] for fault in key.json()["errors"]] == [
+        "This must have at least 1 character.",
+        "This must have at least 1 item.",
+    ]
+    for query, told in (
+        ("limit=0", "This must be at least 1."),
+        ("limit=101", "This must be at most 100."),
+        ("limit=abc", "This must be a whole number."),
+        ("includeInactive=maybe", "This must be true or false."),
+    ):
+        answer = await client.get(f"/api/credit-packages?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (422, told)
+
+
 async def test_what_the_router_refuses_is_a_problem_too(client: httpx2.AsyncClient) -> None:
     missing = await client.get("/api/nothing-here")
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")

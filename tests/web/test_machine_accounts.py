@@ -88,6 +88,8 @@ async def test_external_ids_are_any_text_of_the_host(machine: Machine, external_
         ("user-1", {"balance": 100}, "/balance"),
         ("x" * 256, {}, "path:external_id"),
         ("a%00b", {}, "path:external_id"),
+        ("%20", {}, "path:external_id"),
+        ("%FF", {}, "path:external_id"),
     ],
 )
 async def test_put_refuses_what_is_wrong_and_names_it(

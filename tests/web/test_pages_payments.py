@@ -105,6 +105,15 @@ async def test_anothers_payment_is_not_there(
     )
 
 
+@pytest.mark.parametrize("path", ["/payments/return", "/payments/return/state"])
+@pytest.mark.parametrize("session_id", ["", "%00", "%FF%FE", "x" * 3000])
+async def test_return_page_without_a_session_is_not_there(
+    client: httpx2.AsyncClient, alice: people.Person, path: str, session_id: str
+) -> None:
+    """Fault 84."""
+    assert (await client.get(f"{path}?session_id={session_id}", headers=visits.HTML)).status_code == 404
+
+
 async def test_there_is_no_receipt_before_the_money(client: httpx2.AsyncClient, payment_id: UUID) -> None:
     assert (await client.get(f"/payments/{payment_id}/receipt")).status_code == 404
 

@@ -164,6 +164,13 @@ async def test_anothers_payment_looks_like_one_that_is_not_there(
     assert (await bob.client.get("/api/payments")).json() == {"data": [], "nextCursor": None}
 
 
+@pytest.mark.parametrize("nonsense", ["%00", "%FF", "x" * 3000, "%20", "cs_test_a%0Ab"])
+async def test_session_id_that_cannot_be_one_is_not_there(alice: Visitor, nonsense: str) -> None:
+    """Faults 66 and 84: neither a fault of ours nor another answer than for anybody else's."""
+    answer = await alice.client.get(f"/api/payments/checkout-status/{nonsense}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 async def test_stripe_down_is_a_problem_that_says_nobody_was_charged(
     alice: Visitor, stripe_box: StripeBox, package_ids: list[str]
 ) -> None:

@@ -15,7 +15,7 @@ from topup.core.payments import Channel, Fact, Told
 
 API_VERSION = "2026-10-28.endive"
 Json = Mapping[str, Any]
-_WORD = re.compile("[^\\x00\\ud800-\\udfff]{1,255}")
+WORD = re.compile("[^\\x00\\ud800-\\udfff]{1,255}")
 """Ids and words as Stripe makes them. What a table or its index could not hold is read as missing."""
 
 
@@ -176,7 +176,7 @@ def _object(parent: Json, key: str) -> Json:
 
 def _text(parent: Json, key: str) -> str | None:
     found = parent.get(key)
-    return found if isinstance(found, str) and _WORD.fullmatch(found) else None
+    return found if isinstance(found, str) and WORD.fullmatch(found) else None
 
 
 def _id(parent: Json, key: str) -> str | None:

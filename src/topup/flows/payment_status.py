@@ -13,6 +13,7 @@ import psycopg_pool
 import structlog
 
 from topup import errors
+from topup.core import facts
 from topup.core.payments import Fact
 from topup.db import payments, rate_limits
 from topup.flows import fulfil
@@ -28,7 +29,9 @@ ASK_SECONDS_MAX = 5.0
 
 
 async def of_session(pool: Pool, stripe: protocol.Stripe, *, user_id: UUID, session_id: str) -> payments.Payment:
-    """The person's own payment of a checkout session, refreshed; NotFound when it is not theirs."""
+    """The person's own payment of a checkout session, refreshed; NotFound when it is not theirs, or no id at all."""
+    if not facts.WORD.fullmatch(session_id):
+        raise errors.NotFound
     async with pool.connection() as conn:
         payment = await payments.find_own_by_session(conn, session_id, user_id=user_id)
     if payment is None:

@@ -19,15 +19,30 @@ _SENTENCES: Mapping[str, str] = {
     "string_unicode": "This is not well-formed Unicode.",
     "int_type": "This must be a whole number.",
     "int_from_float": "This must be a whole number.",
+    "int_parsing": "This must be a whole number.",
     "bool_type": "This must be true or false.",
+    "bool_parsing": "This must be true or false.",
+    "list_type": "This must be a list.",
     "model_attributes_type": "This must be an object.",
     "json_invalid": "This is not JSON.",
 }
+
+_LIMITS: Mapping[str, tuple[str, str, str, str]] = {
+    "string_too_short": ("min_length", "This must have at least", "character", "characters"),
+    "string_too_long": ("max_length", "This must have at most", "character", "characters"),
+    "too_short": ("min_length", "This must have at least", "item", "items"),
+    "too_long": ("max_length", "This must have at most", "item", "items"),
+    "greater_than_equal": ("ge", "This must be at least", "", ""),
+    "less_than_equal": ("le", "This must be at most", "", ""),
+}
+"""For each kind of limit: its name at pydantic, the words before the figure, and what is counted."""
 
 _PATTERNS: Mapping[str, str] = {
     models.LINE_PATTERN: "This must be one line without control characters.",
     models.NAME_PATTERN: "This must be one line with at least one visible character.",
     models.TEXT_PATTERN: "This must not have control characters.",
+    models.ID_PATTERN: "This must be one line of well-formed text with at least one visible character.",
+    models.CURRENCY_PATTERN: "This must be three lower-case letters such as gbp.",
 }
 
 
@@ -77,10 +92,18 @@ def _sentence(fault: Mapping[str, Any]) -> str:
         return _PATTERNS.get(fault["ctx"]["pattern"], "This does not have the form that is asked for here.")
     if kind in _SENTENCES:
         return _SENTENCES[kind]
+    if kind in _LIMITS:
+        return _limit(kind, fault["ctx"])
     text = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     if text != fault["msg"] and kind != "value_error":
         text = f"This must be {text}"
     return text if text.endswith(".") else text + "."
+
+
+def _limit(kind: str, limits: Mapping[str, Any]) -> str:
+    name, words, one, many = _LIMITS[kind]
+    limit = limits[name]
+    return f"{words} {limit} {one if limit == 1 else many}".rstrip() + "."
 
 
 def _summary(faults: tuple[FieldFault, ...]) -> str:

@@ -22,7 +22,13 @@ router = APIRouter(prefix="/api/accounts", tags=["Accounts"])
 
 Unit = Literal["credit", "session"]
 ExternalId = Annotated[
-    models.Line, Path(min_length=1, max_length=255, description="Your own id of the user, any text without `/`.")
+    str,
+    Path(
+        min_length=1,
+        max_length=255,
+        pattern=models.ID_PATTERN,
+        description="Your own id of the user, any text without `/`.",
+    ),
 ]
 
 

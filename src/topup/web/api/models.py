@@ -32,7 +32,12 @@ _INVISIBLE = r"\s\xad\u115f\u1160\u180e\u200b-\u200f\u2060-\u206f\u3164\ufeff\uf
 
 LINE_PATTERN = f"^[^{_REFUSED}]*$"
 NAME_PATTERN = f"^[^{_REFUSED}]*[^{_REFUSED}{_INVISIBLE}][^{_REFUSED}]*$"
+ID_PATTERN = NAME_PATTERN.replace("[^", r"[^\ufffd")
+"""A name in an address: bytes there that are no UTF-8 arrive as U+FFFD, and two names must not become one."""
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+
+
+CURRENCY_PATTERN = "^[a-z]{3}$"
 
 
 class Body(BaseModel):

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/credit-packages", tags=["Packages"])
 Description = Annotated[models.Text, Field(max_length=500)]
 Credits = Annotated[models.Whole, Field(ge=1, le=100_000)]
 Price = Annotated[models.Whole, Field(ge=1, le=10_000_000, description="In minor units, such as pence.")]
-Currency = Annotated[str, Field(pattern="^[a-z]{3}$", description="ISO 4217, lower case.")]
+Currency = Annotated[str, Field(pattern=models.CURRENCY_PATTERN, description="ISO 4217, lower case.")]
 ValidDays = Annotated[
     models.Whole, Field(ge=1, le=36_500, description="How long the credits live after buying; null for ever.")
 ]

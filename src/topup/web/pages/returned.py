@@ -27,7 +27,6 @@ GIVE_UP_SECONDS = 600
 _SOON_SECONDS = 2
 _LATER_SECONDS = 5
 
-SessionId = Annotated[str, Query(max_length=255)]
 Since = Annotated[int, Query(ge=0, le=2**40)]
 
 router = APIRouter(include_in_schema=False)
@@ -57,7 +56,7 @@ class State:
 
 
 @router.get(PATH)
-async def returned(request: Request, house: HouseDep, session_id: SessionId = "", since: Since = 0) -> Response:
+async def returned(request: Request, house: HouseDep, session_id: str = "", since: Since = 0) -> Response:
     """The whole page. `since` says when the waiting began, in seconds since 1970; it changes words only."""
     person = await people.page_person(request)
     if person is None:
@@ -68,9 +67,7 @@ async def returned(request: Request, house: HouseDep, session_id: SessionId = ""
 
 
 @router.get(PATH + "/state")
-async def moved(
-    request: Request, house: HouseDep, session_id: SessionId = "", since: Since = 0, seen: SessionId = ""
-) -> Response:
+async def moved(request: Request, house: HouseDep, session_id: str = "", since: Since = 0, seen: str = "") -> Response:
     """The state alone, or 204 while it is the one that was seen."""
     person = await people.page_person(request)
     if person is None:
