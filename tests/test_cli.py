@@ -149,6 +149,15 @@ def test_second_server_on_a_port_is_refused_in_one_sentence(sound: dict[str, str
     assert refused.stderr.startswith(f"Port {sound['TOPUP_PORT']} on 127.0.0.1 cannot be used")
 
 
+def test_server_without_settings_names_them_even_where_its_port_is_taken() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        refused = topup("serve", settings={"TOPUP_PORT": str(holder.getsockname()[1])})
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Topup cannot start: DATABASE_URL is not set; ")
+
+
 def test_worker_ends_when_it_is_told_to(sound: dict[str, str], database_url: str) -> None:
     with running("worker", settings=sound) as process:
         demos.until(lambda: has_beaten(database_url))

@@ -73,13 +73,12 @@ def demo(
 def serve() -> None:
     """Answer HTTP requests, with the settings of the environment."""
     from topup.runtime import logs
-    from topup.web import serving
 
     _prepare()
     settings = environment.read()
     logs.configure(settings.log_level)
-    with _ended_in_order(), contextlib.closing(serving.bind(settings.host, settings.port)) as bound:
-        _run(_serve(settings, bound))
+    with _ended_in_order():
+        _run(_serve(settings))
 
 
 @app.command()
@@ -229,14 +228,17 @@ async def _demo(stage: "Stage", bound: "socket.socket") -> None:
             )
 
 
-async def _serve(settings: Settings, bound: "socket.socket") -> None:
+async def _serve(settings: Settings) -> None:
     from topup.runtime import start
     from topup.web import app as web
     from topup.web import metrics, serving, work_figures
 
     stop = _stop_by_signals()
     async with start.opened(settings) as home:
-        with metrics.serve(settings.host, settings.metrics_port) if settings.metrics_port else contextlib.nullcontext():
+        shown = (
+            metrics.serve(settings.host, settings.metrics_port) if settings.metrics_port else contextlib.nullcontext()
+        )
+        with contextlib.closing(serving.bind(settings.host, settings.port)) as bound, shown:
             async with asyncio.TaskGroup() as group:
                 group.create_task(work_figures.watch(home.pool, stop=stop))
                 await serving.serve(web.create_app(home), bound, settings=settings, stop=stop)

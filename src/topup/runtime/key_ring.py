@@ -2,8 +2,8 @@
 
 A key that was let in is known for `KNOWN_SECONDS`, so a revocation or an end acts within that in every process, and at
 once in the one that was asked for it. A busy key is looked up again in the background before the time is over, so its
-requests never wait; its last use is written the same way, once a minute. Each key has a rate of its own, in this process
-alone. Called by topup.web.auth.
+requests never wait; its last use is written the same way, once a minute. Each key has a rate of its own, in this
+process alone. Called by topup.web.auth.
 """
 
 import asyncio

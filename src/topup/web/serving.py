@@ -1,6 +1,6 @@
 """Runs the application under uvicorn on one bound socket until it is told to stop.
 
-The socket is bound before anything else is opened, so that a taken port is a sentence and not a traceback. Signals are
+The socket is bound before the application is built, so that a taken port is a sentence and not a traceback. Signals are
 the command line's business; what is being answered when the end comes is answered first.
 """
 
