@@ -192,6 +192,7 @@ async def test_signed_delivery_that_says_no_payment_was_needed_goes_to_review(po
     [
         ({"amount": 999}, "Paid 999, quoted 1000"),
         ({"amount": 100_000}, "Paid 100000"),
+        ({"amount_total": 999}, "Paid 999, quoted 1000"),
         ({"currency": "usd"}, "Paid in usd, quoted in gbp"),
         ({"amount_subtotal": None}, "Paid None"),
         ({"amount_subtotal": "1000"}, "Paid None"),
