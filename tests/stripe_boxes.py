@@ -42,6 +42,12 @@ class StripeBox:
         assert url is not None
         return self.web.post(url, data={"sort_code": "10-88-00", "account_number": account_number})
 
+    def events(self) -> list[dict[str, Any]]:
+        """The events as they would be delivered, newest first."""
+        answer = self.web.get("/v1/events", params={"limit": 100}, headers={"Authorization": "Bearer sk_test_tests"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
     def sessions(self) -> list[Any]:
         return list(self.client.checkout.sessions.list(params={"limit": 100}).data)
 

@@ -18,6 +18,7 @@ from procrastinate import jobs
 from topup.db import heartbeats
 from topup.flows import (
     catch_up,
+    close_unpaid,
     forget_mails,
     forget_sign_ins,
     receive,
@@ -62,6 +63,7 @@ TIMERS = (
     Timer("catch up", "*/5 * * * *", lambda house: catch_up.look(house.pool, house.stripe)),
     Timer("settle overdue", "* * * * *", lambda house: settle.sweep(house.pool)),
     Timer("return ended allocations", "* * * * *", lambda house: return_ended.sweep(house.pool)),
+    Timer("close unpaid", "*/10 * * * *", lambda house: close_unpaid.close(house.pool, house.stripe)),
     Timer("remind of expiry", "7 * * * *", lambda house: remind_expiry.remind(house.pool)),
     Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),
     Timer("forget old sign-ins", "27 3 * * *", lambda house: forget_sign_ins.forget(house.pool)),

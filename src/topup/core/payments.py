@@ -95,7 +95,8 @@ def decide(position: Position, fact: Fact) -> Decision:
         case Told.CANCELED:
             return _from(position, "EXPIRED", "PENDING") if position.channel == fact.source != "CHECKOUT" else LEAVE
         case Told.ISSUED:
-            return Decision("COMPLETED", is_credit_due=True) if position.status == "PENDING" else LEAVE
+            is_due = position.channel == "INVOICE" and position.status == "PENDING"
+            return Decision("COMPLETED", is_credit_due=True) if is_due else LEAVE
         case Told.WRITTEN_OFF:
             # Such an invoice can still be paid.
             return LEAVE

@@ -64,13 +64,11 @@ async def own(pool: Pool, stripe: protocol.Stripe, owner: Owner, method_id: str)
     raise errors.NotFound("There is no such card.", code="card_not_found")
 
 
-async def begin(
-    pool: Pool, stripe: protocol.Stripe, owner: Owner, *, user_id: UUID, key: str | None
-) -> billing.SetupIntent:
-    """Begin to save a card, which the page then takes. `key` names the request, so that a repeat begins nothing new."""
+async def begin(pool: Pool, stripe: protocol.Stripe, owner: Owner, *, user_id: UUID) -> billing.SetupIntent:
+    """Begin to save a card, which the page then takes. One that was begun and left does no harm."""
     await throttle.charge(pool, [Charge(SAVES, f"card:{user_id}")])
     customer_id = await _customer(pool, stripe, owner)
-    key = f"setup:{key or ids.new()}"
+    key = f"setup:{ids.new()}"
     try:
         return await stripe.create_setup_intent(customer_id, key=key)
     except errors.GatewayError as error:

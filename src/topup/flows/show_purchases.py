@@ -48,19 +48,29 @@ async def one(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, paym
         return await ready(pool, stripe, await purchase_sessions.finish(pool, stripe, payment))
     except errors.GatewayError as error:
         log.info("purchase_not_refreshed", payment_id=str(payment.id), code=error.code)
-        return await _with_invoice(pool, payment, None)
+        return await with_invoice(pool, payment)
 
 
 async def ready(pool: Pool, stripe: protocol.Stripe, payment: Payment) -> Purchase:
     """A finished purchase with its secret, if it can still be paid in the page. GatewayError where Stripe is away."""
     if payment.channel != "PAYMENT_INTENT":
-        return await _with_invoice(pool, await payment_status.refreshed(pool, stripe, payment), None)
+        return await with_invoice(pool, await payment_status.refreshed(pool, stripe, payment))
     payment, intent = await page_purchase.intent_of(pool, stripe, payment)
     is_payable = intent is not None and intent.is_payable and payment.status == "PENDING"
-    return await _with_invoice(pool, payment, intent.client_secret if intent is not None and is_payable else None)
+    return await with_invoice(pool, payment, intent.client_secret if intent is not None and is_payable else None)
 
 
-async def _with_invoice(pool: Pool, payment: Payment, client_secret: str | None) -> Purchase:
+async def client_secret(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, payment_id: UUID) -> str | None:
+    """The secret of a purchase in the page, asked of Stripe; None for one by invoice or without an intent."""
+    async with pool.connection() as conn:
+        payment = await session_purchases.find(conn, payment_id, institution_id=institution_id)
+    if payment is None or payment.stripe_intent_id is None:
+        return None
+    return (await stripe.retrieve_intent(payment.stripe_intent_id)).client_secret
+
+
+async def with_invoice(pool: Pool, payment: Payment, secret: str | None = None) -> Purchase:
+    """A purchase with the id of its invoice."""
     async with pool.connection() as conn:
         invoice_ids = await invoices.of_payments(conn, [payment.id])
-    return Purchase(payment, invoice_ids.get(payment.id), client_secret)
+    return Purchase(payment, invoice_ids.get(payment.id), secret)

@@ -82,19 +82,19 @@ class Cards(stripe_calls.Desk):
 
 
 def _details_params(details: billing.CustomerDetails) -> stripe.params.CustomerUpdateParams:
-    """Empty strings unset a field; an absent key would leave it as it was."""
-    has_address = details.line1 is not None or details.country is not None or details.city is not None
-    address: Any = {
-        "line1": details.line1 or "",
-        "line2": details.line2 or "",
-        "city": details.city or "",
-        "postal_code": details.postal_code or "",
-        "country": details.country or "",
+    """An empty string unsets a field, where an absent key would leave it as it was; an address is replaced as a whole."""
+    lines = {
+        "line1": details.line1,
+        "line2": details.line2,
+        "city": details.city,
+        "postal_code": details.postal_code,
+        "country": details.country,
     }
+    address: Any = {name: line for name, line in lines.items() if line}
     fields: Any = [{"name": TAX_ID_LABEL, "value": details.tax_id}] if details.tax_id else ""
     return {
         "name": details.name,
         "email": details.email,
-        "address": address if has_address else "",
+        "address": address or "",
         "invoice_settings": {"custom_fields": fields},
     }

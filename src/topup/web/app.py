@@ -26,7 +26,17 @@ from topup.web import (
     security_headers,
     stripe_webhook,
 )
-from topup.web.api import auth, institutions, machine, packages, sessions
+from topup.web.api import (
+    auth,
+    institutions,
+    machine,
+    packages,
+    rosters,
+    session_purchases,
+    sessions,
+    stripe_invoices,
+    stripe_payment_methods,
+)
 from topup.web.api import credits as credits_api
 from topup.web.api import payments as payments_api
 from topup.web.pages import account, assets, demo, payments, prices, problems, returned, sign_in, sign_up
@@ -41,6 +51,10 @@ API: tuple[APIRouter, ...] = (
     institutions.router,
     institutions.invitations,
     sessions.router,
+    rosters.router,
+    session_purchases.router,
+    stripe_payment_methods.router,
+    stripe_invoices.router,
 )
 PAGES: tuple[APIRouter, ...] = (
     assets.router,

@@ -1,0 +1,407 @@
+"""An institution buys sessions: by card in the page or by invoice, whatever fails and whoever buys at once."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests import pages_at_stripe
+from tests.people import Person, Pool
+from tests.stripe_boxes import StripeBox
+from topup import errors
+from topup.core import ids, session_prices
+from topup.core.people import Person as Signed
+from topup.db import invariants, payments, sql, statements
+from topup.db import session_prices as price_rows
+from topup.db.invariants import invariant
+from topup.flows import (
+    close_unpaid,
+    create_institution,
+    edit_institution,
+    invoice_purchase,
+    purchase_sessions,
+    receive,
+    show_purchases,
+)
+from topup.gateway import stripe
+
+
+@dataclass(frozen=True)
+class School:
+    """An institution that buys; everything done for it goes through the flows."""
+
+    pool: Pool
+    gateway: stripe.Gateway
+    box: StripeBox
+    id: UUID
+    account_id: UUID
+    buyer: Person
+
+    async def buy(self, quantity: int = 10, **more: Any) -> payments.Payment:
+        order = purchase_sessions.Order(self.id, self.buyer.user_id, quantity, "CARD", None, False, None)
+        return await purchase_sessions.start(self.pool, self.gateway, replace(order, **more))
+
+    async def secret(self, payment: payments.Payment) -> str:
+        found = await show_purchases.client_secret(
+            self.pool, self.gateway, institution_id=self.id, payment_id=payment.id
+        )
+        assert found is not None
+        return found
+
+    async def look(self, payment: payments.Payment) -> show_purchases.Purchase:
+        return await show_purchases.one(self.pool, self.gateway, institution_id=self.id, payment_id=payment.id)
+
+    async def deliver(self) -> list[str]:
+        """Every event of the offline Stripe, oldest first, as deliveries."""
+        events = self.box.events()[::-1]
+        deliveries = [receive.read(json.dumps(event)) for event in events]
+        return await receive.receive(self.pool, [one for one in deliveries if one], is_live=False)
+
+    async def sessions(self) -> int:
+        async with self.pool.connection() as conn:
+            balance = await statements.balance(conn, self.account_id)
+        assert balance is not None
+        return balance.available
+
+    async def rows(self, statement: str, *parameters: object) -> Sequence[tuple[object, ...]]:
+        async with self.pool.connection() as conn:
+            return await (await conn.execute(statement.encode(), parameters)).fetchall()
+
+    def intents(self) -> list[stripe.stripe.PaymentIntent]:
+        return list(self.box.client.payment_intents.list(params={"limit": 100}).data)
+
+    def stripe_invoices(self) -> list[stripe.stripe.Invoice]:
+        return list(self.box.client.invoices.list(params={"limit": 100}).data)
+
+
+@pytest.fixture
+async def school(pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person) -> School:
+    person = Signed(alice.user_id, alice.email, "Alice", "Example", "STUDENT", False, alice.account_id, ids.new())
+    async with pool.connection() as conn:
+        await price_rows.seed(conn, session_prices.FIRST_LIST)
+        made = await create_institution.create(
+            conn, name="Hill School", billing_email="bills@hill.example", person=person
+        )
+        account_id = await create_institution.pool_account(conn, made.id)
+    return School(pool, gateway, stripe_box, made.id, account_id, alice)
+
+
+@pytest.fixture(autouse=True)
+async def whole(school: School) -> AsyncIterator[None]:
+    """Whatever a test did, the ledger and the payments are whole afterwards."""
+    yield
+    async with school.pool.connection() as conn:
+        found = {one.name: await invariant.find(conn, one) for one in invariants.ALL if not one.may_be_late}
+    assert {name: findings for name, findings in found.items() if findings} == {}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price_minor", "unit_minor"),
+    [
+        (1, 600, 600),
+        (49, 29_400, 600),
+        (50, 27_000, 540),
+        (199, 107_460, 540),
+        (200, 96_000, 480),
+        (100_000, 48_000_000, 480),
+    ],
+)
+async def test_tier_that_the_quantity_reaches_prices_the_whole(
+    school: School, quantity: int, price_minor: int, unit_minor: int
+) -> None:
+    """Fault 62: and the intent asks for that and nothing else."""
+    payment = await school.buy(quantity)
+    assert (payment.price_minor, payment.unit_price_minor, payment.credits) == (price_minor, unit_minor, quantity)
+    [intent] = school.intents()
+    assert (intent.amount, intent.currency, intent.id) == (price_minor, "gbp", payment.stripe_intent_id)
+    assert intent.metadata["topup_payment_id"] == str(payment.id)
+    assert intent.customer == payment.stripe_customer_id
+
+
+async def test_paid_purchase_fills_the_pool_once_and_is_invoiced_and_receipted(school: School) -> None:
+    """Faults 1 to 3: however often it is told."""
+    payment = await school.buy(50)
+    assert await school.sessions() == 0
+    pages_at_stripe.pays(school.box, await school.secret(payment))
+    for _ in range(2):
+        await school.deliver()
+        await school.look(payment)
+    assert await school.sessions() == 50
+    [row] = await school.rows("SELECT number, status, amount_paid_minor, billed_to ->> 'name' FROM invoices")
+    assert row == (row[0], "paid", 27_000, "Hill School")
+    assert re.fullmatch("TU-[0-9]{4}-000001", str(row[0]))
+    mails = await school.rows("SELECT recipient FROM outbox WHERE kind = 'receipt' ORDER BY recipient")
+    assert mails == [("alice@example.com",), ("bills@hill.example",)]
+    assert (await school.look(payment)).payment.invoice_number == row[0]
+
+
+async def test_parallel_first_purchases_make_one_customer_and_one_intent_each(school: School) -> None:
+    """Fault 50."""
+    bought = await asyncio.gather(*(school.buy(10) for _ in range(6)))
+    assert len({payment.id for payment in bought}) == len({payment.stripe_intent_id for payment in bought}) == 6
+    [customer] = school.box.customers()
+    assert {payment.stripe_customer_id for payment in bought} == {customer.id}
+    assert (customer.name, customer.email) == ("Hill School", "bills@hill.example")
+
+
+async def test_two_who_buy_at_once_buy_twice_and_each_exactly(school: School) -> None:
+    first, second = await asyncio.gather(school.buy(10), school.buy(60))
+    for payment in (first, second):
+        pages_at_stripe.pays(school.box, await school.secret(payment))
+    await school.deliver()
+    assert await school.sessions() == 70
+    numbers = await school.rows("SELECT number FROM invoices ORDER BY number")
+    assert [str(number)[-6:] for (number,) in numbers] == ["000001", "000002"]
+
+
+async def test_changed_details_reach_stripe_with_the_next_purchase(school: School) -> None:
+    await school.buy(1)
+    await edit_institution.change(
+        school.pool,
+        school.id,
+        {
+            "company": "Hill Ltd",
+            "address_line1": "1 High St",
+            "city": "Bath",
+            "country": "GB",
+            "tax_id": "GB1",
+            "tax_id_type": "gb_vat",
+        },
+    )
+    await school.buy(1)
+    [customer] = school.box.customers()
+    assert (customer.name, customer.address.line1, customer.address.country) == ("Hill Ltd", "1 High St", "GB")
+    [field] = customer.invoice_settings.custom_fields
+    assert field.value == "GB1"
+    await edit_institution.change(school.pool, school.id, {"company": None, "tax_id": None, "tax_id_type": None})
+    await asyncio.gather(*(school.buy(1) for _ in range(4)))
+    [customer] = school.box.customers()
+    assert (customer.name, customer.invoice_settings.custom_fields) == ("Hill School", None)
+
+
+async def test_customer_deleted_at_stripe_is_made_again(school: School) -> None:
+    first = await school.buy(1)
+    school.box.client.customers.delete(first.stripe_customer_id)
+    second = await school.buy(1)
+    assert second.stripe_customer_id != first.stripe_customer_id
+    assert second.stripe_intent_id is not None
+
+
+async def test_declined_card_then_another(school: School) -> None:
+    payment = await school.buy(10)
+    secret = await school.secret(payment)
+    assert pages_at_stripe.confirm(school.box, secret, "pm_card_visa_chargeDeclined").status_code == 402
+    await school.deliver()
+    assert (await school.look(payment)).payment.status == "PENDING"
+    pages_at_stripe.pays(school.box, secret)
+    await school.deliver()
+    assert (await school.look(payment)).payment.status == "COMPLETED"
+    assert await school.sessions() == 10
+
+
+async def test_bank_asks_first_and_may_be_told_no(school: School) -> None:
+    payment = await school.buy(10)
+    secret = await school.secret(payment)
+    asked = pages_at_stripe.confirm(school.box, secret, "pm_card_authenticationRequired")
+    pages_at_stripe.authenticate(school.box, asked, is_passed=False)
+    await school.deliver()
+    assert (await school.look(payment)).client_secret == secret
+    asked = pages_at_stripe.confirm(school.box, secret, "pm_card_authenticationRequired")
+    pages_at_stripe.authenticate(school.box, asked)
+    await school.deliver()
+    assert await school.sessions() == 10
+
+
+async def test_payment_that_succeeded_while_the_page_was_closed_is_found(school: School) -> None:
+    """Fault 6: without any delivery."""
+    payment = await school.buy(10)
+    pages_at_stripe.pays(school.box, await school.secret(payment))
+    seen = await school.look(payment)
+    assert (seen.payment.status, seen.client_secret, seen.invoice_id is None) == ("COMPLETED", None, False)
+    assert await school.sessions() == 10
+
+
+async def test_delivery_before_our_own_record_of_the_intent_credits(school: School) -> None:
+    """Fault 4: Stripe made it, its answer was lost, and the money came all the same."""
+    school.box.control("faults", answer="lost", method="POST", path="/v1/payment_intents", after_work=True, times=9)
+    with pytest.raises(errors.GatewayError):
+        await school.buy(10)
+    school.box.web.delete("/sandbox/faults")
+    [intent] = school.intents()
+    pages_at_stripe.pays(school.box, str(intent.client_secret))
+    await school.deliver()
+    assert await school.sessions() == 10
+    [(payment_id,)] = await school.rows("SELECT id FROM payments WHERE status = 'COMPLETED'")
+    assert intent.metadata["topup_payment_id"] == str(payment_id)
+
+
+async def test_purchase_whose_intent_was_lost_gets_the_same_one_when_looked_at(school: School) -> None:
+    """Fault 31."""
+    school.box.control("faults", answer="lost", method="POST", path="/v1/payment_intents", after_work=True, times=9)
+    with pytest.raises(errors.GatewayError):
+        await school.buy(10)
+    school.box.web.delete("/sandbox/faults")
+    async with school.pool.connection() as conn:
+        [payment_id] = await sql.values(conn, "SELECT id FROM payments")
+        payment = await payments.find(conn, payment_id)
+    assert payment is not None
+    seen = await school.look(payment)
+    [intent] = school.intents()
+    assert (seen.client_secret, seen.payment.stripe_intent_id) == (intent.client_secret, intent.id)
+
+
+async def test_failure_that_stripe_keeps_under_a_key_is_got_round(school: School) -> None:
+    """Fault 33: a stored 500 needs a new key."""
+    school.box.control("faults", answer="500", method="POST", path="/v1/payment_intents", remember=True)
+    payment = await school.buy(10)
+    assert payment.stripe_intent_id == school.intents()[0].id
+
+
+async def test_saved_card_is_kept_and_pays_the_next_purchase(school: School) -> None:
+    first = await school.buy(10, is_card_saved=True)
+    pages_at_stripe.pays(school.box, await school.secret(first))
+    [card] = school.box.client.customers.payment_methods.list(first.stripe_customer_id).data
+    second = await school.buy(10, method_id=card.id)
+    pages_at_stripe.pays(school.box, await school.secret(second), card=None)
+    await school.deliver()
+    assert await school.sessions() == 20
+
+
+async def test_card_of_somebody_else_or_of_nobody_is_not_there(school: School, bob: Person) -> None:
+    """Fault 66: and nothing is written."""
+    stranger = school.box.client.customers.create(params={"email": bob.email})
+    theirs = school.box.client.payment_methods.attach("pm_card_visa", params={"customer": stranger.id})
+    mine = (await school.buy(1)).stripe_customer_id
+    gone = school.box.client.payment_methods.attach("pm_card_visa", params={"customer": mine})
+    school.box.client.payment_methods.detach(gone.id)
+    for method_id in (theirs.id, gone.id, "pm_card_visa", "pm_nothing", "x" * 255):
+        with pytest.raises(errors.NotFound):
+            await school.buy(10, method_id=method_id)
+    assert await school.rows("SELECT count(*) FROM payments") == [(1,)]
+
+
+async def test_same_request_after_a_crash_finds_the_first_purchase(school: School) -> None:
+    """Fault 31: for a caller with an idempotency key."""
+    first, again = [await school.buy(10, request_key=b"one") for _ in range(2)]
+    assert first.id == again.id
+    twins = await asyncio.gather(*(school.buy(10, request_key=b"two") for _ in range(5)))
+    assert len({payment.id for payment in twins}) == 1
+    with pytest.raises(errors.Invalid) as refused:
+        await school.buy(11, request_key=b"one")
+    assert refused.value.code == "idempotency_key_reused"
+    assert len(school.intents()) == 2
+
+
+async def test_invoice_is_issued_and_its_payment_fills_the_pool(school: School) -> None:
+    payment = await school.buy(200, pay_by="INVOICE")
+    [invoice] = school.stripe_invoices()
+    assert (invoice.status, invoice.total, invoice.lines.data[0].quantity) == ("open", 96_000, 200)
+    assert invoice.due_date == invoice.created + 30 * 86_400
+    assert payment.hosted_invoice_url == invoice.hosted_invoice_url
+    assert (payment.invoice_number, payment.status) == (invoice.number, "PENDING")
+    assert await school.sessions() == 0
+    assert school.box.web.post(str(payment.hosted_invoice_url), data={"transfer": "1"}).status_code == 303
+    await school.deliver()
+    await school.deliver()
+    assert await school.sessions() == 200
+    [row] = await school.rows("SELECT status, number, amount_paid_minor FROM invoices")
+    assert row == ("paid", invoice.number, 96_000)
+
+
+@pytest.mark.parametrize("path", ["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/finalize", "/v1/invoices/*/send"])
+@pytest.mark.parametrize("is_done", [False, True])
+async def test_invoice_that_broke_off_goes_on_where_it_stopped(school: School, path: str, *, is_done: bool) -> None:
+    """Fault 31: at each step, before and after Stripe did it."""
+    school.box.control("faults", answer="lost", method="POST", path=path, after_work=is_done, times=9)
+    with pytest.raises(errors.GatewayError):
+        await school.buy(10, pay_by="INVOICE")
+    school.box.web.delete("/sandbox/faults")
+    async with school.pool.connection() as conn:
+        [payment_id] = await sql.values(conn, "SELECT id FROM payments")
+        payment = await payments.find(conn, payment_id)
+    assert payment is not None
+    finished = await asyncio.gather(*(school.look(payment) for _ in range(3)))
+    [invoice] = school.stripe_invoices()
+    assert (invoice.status, invoice.total) == ("open", 6_000)
+    assert {one.payment.hosted_invoice_url for one in finished} == {invoice.hosted_invoice_url}
+
+
+async def test_invoice_that_is_voided_closes_the_purchase(school: School) -> None:
+    payment = await school.buy(10, pay_by="INVOICE")
+    school.box.client.invoices.void_invoice(payment.stripe_invoice_id)
+    await school.deliver()
+    assert (await school.look(payment)).payment.status == "EXPIRED"
+    assert await school.rows("SELECT status FROM invoices") == [("void",)]
+
+
+async def test_trusted_institution_is_granted_at_issue_and_receipted_when_it_pays(school: School) -> None:
+    async with school.pool.connection() as conn:
+        await sql.run(conn, "UPDATE institutions SET is_granted_at_issue = true")
+    payment = await school.buy(10, pay_by="INVOICE")
+    assert (payment.status, payment.paid_minor, await school.sessions()) == ("COMPLETED", None, 10)
+    assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'receipt'") == [(0,)]
+    school.box.web.post(str(payment.hosted_invoice_url), data={"transfer": "1"})
+    await school.deliver()
+    seen = (await school.look(payment)).payment
+    assert (seen.paid_minor, seen.status, await school.sessions()) == (6_000, "COMPLETED", 10)
+    assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'receipt'") == [(2,)]
+
+
+async def test_trusted_institution_that_will_not_pay_is_told_to_the_admins(school: School) -> None:
+    async with school.pool.connection() as conn:
+        await sql.run(conn, "UPDATE institutions SET is_granted_at_issue = true")
+        await sql.run(conn, "UPDATE users SET is_admin = true")
+    payment = await school.buy(10, pay_by="INVOICE")
+    school.box.client.invoices.mark_uncollectible(payment.stripe_invoice_id)
+    await school.deliver()
+    assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'review_alert'") == [(1,)]
+    assert await school.rows("SELECT status FROM invoices") == [("uncollectible",)]
+
+
+async def test_invoice_is_read_again_when_it_is_looked_at(school: School) -> None:
+    """Fault 6: and its addresses run out."""
+    payment = await school.buy(10, pay_by="INVOICE")
+    school.box.web.post(str(payment.hosted_invoice_url), data={"transfer": "1"})
+    await invoice_purchase.refresh(school.pool, school.gateway, str(payment.stripe_invoice_id))
+    assert await school.sessions() == 10
+
+
+async def test_purchase_that_nobody_finishes_is_cancelled_after_a_day(school: School) -> None:
+    """Faults 5, 10 and 60: but not one that was paid at the last moment."""
+    left, paid = await school.buy(10), await school.buy(20)
+    pages_at_stripe.pays(school.box, await school.secret(paid))
+    assert await close_unpaid.close(school.pool, school.gateway) == 0
+    async with school.pool.connection() as conn:
+        await sql.run(conn, "UPDATE payments SET created_at = created_at - interval '25 hours'")
+    assert await close_unpaid.close(school.pool, school.gateway) == 2
+    assert [(await school.look(one)).payment.status for one in (left, paid)] == ["EXPIRED", "COMPLETED"]
+    assert {intent.status for intent in school.intents()} == {"canceled", "succeeded"}
+    assert (await school.look(left)).client_secret is None
+    assert await school.sessions() == 20
+
+
+async def test_quantity_that_is_not_on_sale_is_refused(school: School) -> None:
+    async with school.pool.connection() as conn:
+        await sql.run(conn, "DELETE FROM session_prices WHERE min_quantity = 1")
+    with pytest.raises(errors.Conflict) as refused:
+        await school.buy(49)
+    assert refused.value.code == "not_on_sale"
+
+
+async def test_snapshot_of_a_purchase_never_changes(school: School) -> None:
+    """Fault 58."""
+    await school.buy(10)
+    for change in (
+        "UPDATE payments SET unit_price_minor = 1",
+        "UPDATE payments SET institution_id = NULL",
+        "UPDATE payments SET is_card_saved = true",
+        "UPDATE payments SET credits = 11",
+    ):
+        with pytest.raises(psycopg.Error, match="never changes"):
+            await school.rows(change)
