@@ -268,3 +268,14 @@ async def test_members_are_paged_and_chosen_by_role(school: School) -> None:
     rest = (await school.owner.get(path, limit=100, cursor=first["nextCursor"])).json()
     assert [member["email"] for member in rest["data"]][-1] == "olga@example.com"
     assert rest["nextCursor"] is None
+
+
+async def test_somebody_sees_where_they_belong_and_are_invited_as_a_student(
+    school: School, cast: dict[str, Someone]
+) -> None:
+    await invite(school, "stella@example.com")
+    await invite(school, "max@example.com", "MANAGER")
+    [own] = (await cast["stella"].get("/api/institutions")).json()["data"]
+    assert (own["id"], own["name"], own["role"], own["status"]) == (school.id, "Hill School", "STUDENT", "INVITED")
+    assert (await cast["max"].get("/api/institutions")).json()["data"] == []
+    assert [one["role"] for one in (await cast["olga"].get("/api/institutions")).json()["data"]] == ["OWNER"]

@@ -43,6 +43,7 @@ class Route:
 
 ROUTES = (
     Route("POST", "/api/institutions", body={"name": "Third School", "billingEmail": "b@third.example"}),
+    Route("GET", "/api/institutions"),
     Route("GET", "/api/institutions/{institution_id}", "see_institution"),
     Route("PATCH", "/api/institutions/{institution_id}", "change_institution", {"company": "Hill Ltd"}),
     Route("GET", "/api/institutions/{institution_id}/members", "see_members"),

@@ -1,4 +1,7 @@
-"""Invitations as rows: one living token a membership, stored as its digest, good once and for a while."""
+"""Invitations as rows: one living token a membership, good once and for a while.
+
+Only the digest of a token is stored. Written by topup.flows.write_invitations, used up by topup.flows.accept_invitation.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

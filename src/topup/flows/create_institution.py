@@ -1,4 +1,7 @@
-"""Makes an institution, with its empty pool and its first owner: whoever asked for it."""
+"""Makes an institution, with its empty pool and its first owner: whoever asked for it.
+
+The pool is opened once and for ever, before any member has an account, so that it is always the first to be locked.
+"""
 
 from uuid import UUID
 

@@ -22,23 +22,23 @@ BATCH = 500
 
 async def sweep(pool: Pool) -> int:
     """Return all that is due; how many sessions went back."""
-    await _close_ended(pool)
+    while await _close_ended(pool) == BATCH:
+        pass
     returned = 0
     while batch := await _return_some(pool):
         returned += sum(batch)
     return returned + await _return_strays(pool)
 
 
-async def _close_ended(pool: Pool) -> None:
-    """Book what ended on the accounts concerned, and close the allocations of which nothing is on hold."""
+async def _close_ended(pool: Pool) -> int:
+    """Book what ended on the accounts concerned, and close the allocations of which nothing is on hold; how many."""
     async with pool.connection() as conn:
-        allocation_ids = await allocation_ends.ended(conn, limit=BATCH)
-        given = await allocations.lock(conn, allocation_ids) if allocation_ids else []
-        if not given:
-            return
+        given = await allocations.lock(conn, await allocation_ends.ended(conn, limit=BATCH))
         await settle.up_to_now(conn, [one.account_id for one in given])
-        if done := await allocation_ends.without_lots(conn, [one.id for one in given]):
+        done = await allocation_ends.without_lots(conn, [one.id for one in given])
+        if done:
             await allocations.close(conn, [(allocation_id, 0) for allocation_id in done])
+    return len(done)
 
 
 async def _return_some(pool: Pool) -> list[int]:

@@ -1,4 +1,7 @@
-"""What a person has been given by each institution. Somebody invited sees it before they have accepted."""
+"""What a person has been given by each institution.
+
+A student who is invited sees it before they have accepted: the address is proven, and the sessions are set aside.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

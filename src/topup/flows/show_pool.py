@@ -1,4 +1,7 @@
-"""What an institution has: its pool's figures, and a page of its allocations. What is overdue is booked first."""
+"""What an institution has: its pool's figures, and a page of its allocations.
+
+What is overdue on the pool is booked first, so that figures and statement agree.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID

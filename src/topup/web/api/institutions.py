@@ -109,6 +109,23 @@ class InstitutionAnswer(models.Answer):
     created_at: models.Moment
 
 
+class OwnAnswer(models.Answer):
+    """An institution that the caller belongs to, or is invited to as a student."""
+
+    id: str
+    name: str
+    role: Role
+    status: Literal["INVITED", "ACTIVE"]
+    member_id: str
+
+
+class OwnList(models.Answer):
+    """One for each institution, newest first."""
+
+    data: list[OwnAnswer]
+    next_cursor: str | None = None
+
+
 class NewMember(models.Body):
     """Whom to invite as what."""
 
@@ -169,6 +186,24 @@ async def create_institution_call(
         house.pool, key, idempotency.fingerprint_of(request, body), act, idempotency.wording(request)
     )
     return idempotency.respond(answer)
+
+
+@router.get("")
+async def list_own_institutions(house: HouseDep, person: PersonDep) -> OwnList:
+    """Where the caller belongs."""
+    seats = await show_members.own(house.pool, person)
+    return OwnList(
+        data=[
+            OwnAnswer(
+                id=str(seat.institution_id),
+                name=seat.institution_name,
+                role=seat.role,
+                status="ACTIVE" if seat.status == "ACTIVE" else "INVITED",
+                member_id=str(seat.membership_id),
+            )
+            for seat in seats
+        ]
+    )
 
 
 @router.get("/{institution_id}", responses=errors.documented(404))  # noqa: FAST003 - the door takes it
