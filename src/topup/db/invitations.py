@@ -1,6 +1,6 @@
 """Invitations as rows: one living token a membership, good once and for a while.
 
-Only the digest of a token is stored. Written by topup.flows.write_invitations, used up by topup.flows.accept_invitation.
+Only the digest of a token is stored. Written by topup.flows.write_invitations, used by topup.flows.accept_invitation.
 """
 
 from collections.abc import Sequence
