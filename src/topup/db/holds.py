@@ -32,7 +32,7 @@ async def find(conn: sql.Connection, hold_id: UUID) -> Hold | None:
     return await sql.row(conn, Hold, FIND, [hold_id])
 
 
-ACCOUNTS_OF = "SELECT id, account_id FROM holds WHERE id = ANY(%s) AND kind = 'HOST'"
+ACCOUNTS_OF = "SELECT id, account_id FROM holds WHERE id = ANY(%s)"
 
 
 async def accounts_of(conn: sql.Connection, hold_ids: list[UUID]) -> dict[UUID, UUID]:
