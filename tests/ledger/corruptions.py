@@ -77,9 +77,17 @@ LINES = (
     ),
     corruption("L3_last_line", "UPDATE accounts SET head_hash = sha256('') WHERE id = pg_temp.account('alice')"),
     corruption(
-        "L4_running_balance",
+        "L4_L7_chain",
         "UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = pg_temp.account('alice') AND seq = 3",
         FORGE_ALICE,
+    ),
+    corruption(
+        "L4_L7_chain",
+        "UPDATE entries SET seq = seq + 1 WHERE account_id = pg_temp.account('carol')",
+        "UPDATE entry_lots SET seq = seq + 1 WHERE account_id = pg_temp.account('carol')",
+        "UPDATE lots SET opened_seq = opened_seq + 1 WHERE account_id = pg_temp.account('carol')",
+        "UPDATE accounts SET seq = seq + 1 WHERE external_id = 'carol'",
+        "SELECT pg_temp.forge(pg_temp.account('carol'))",
     ),
     corruption(
         "L5_amounts_in_range",
@@ -105,7 +113,7 @@ LINES = (
         "UPDATE accounts SET debt = 1 WHERE id = pg_temp.account('frida')",
         "SELECT pg_temp.forge(pg_temp.account('frida'))",
     ),
-    corruption("L7_chain", "UPDATE transfers SET actor = 'user:mallory' WHERE id = (pg_temp.spends('alice', 1)).id"),
+    corruption("L4_L7_chain", "UPDATE transfers SET actor = 'user:mallory' WHERE id = (pg_temp.spends('alice', 1)).id"),
     corruption("L7_texts", "UPDATE transfer_texts SET description = 'Nothing' WHERE source_id = 'essay-17'"),
     corruption(
         "L8_one_transfer_per_cause",

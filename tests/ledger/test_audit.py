@@ -76,7 +76,7 @@ def test_every_invariant_has_its_corruption() -> None:
 def test_no_fact_of_a_line_can_be_rewritten_unnoticed(culprit: psycopg.Connection, statement: str) -> None:
     """Fault 90: whatever is changed of a line or its transfer, the chain says so."""
     assert culprit.execute(statement.encode()).rowcount == 1
-    assert "L7_chain" in findings(culprit)
+    assert "L4_L7_chain" in findings(culprit)
 
 
 @pytest.mark.parametrize("table", ["transfers", "entries", "entry_lots"])

@@ -50,17 +50,6 @@ LAST_LINE = Invariant(
     """,
 )
 
-RUNNING = Invariant(
-    "L4_running_balance",
-    "Lines are numbered from 1 without a gap, and each balance is the one before plus the line's amount.",
-    """
-    SELECT e.account_id, 'entry ' || e.account_id || '#' || e.seq AS what
-    FROM entries e LEFT JOIN entries p ON p.account_id = e.account_id AND p.seq = e.seq - 1
-    WHERE e.account_id BETWEEN %(first)s AND %(last)s
-      AND (e.balance_after <> coalesce(p.balance_after, 0) + e.amount OR (p.seq IS NULL) <> (e.seq = 1))
-    """,
-)
-
 RANGE = Invariant(
     "L5_amounts_in_range",
     "Every amount is at least 1 and at most 2^53 - 1, and no line moves nothing.",
@@ -84,17 +73,19 @@ OVERSPENT = Invariant(
     """,
 )
 
-# The bytes are those of topup.ledger.book.line_hash. A missing line before is L4's finding and not reported twice.
+# The bytes that are hashed are those of topup.ledger.book.line_hash.
 CHAIN = Invariant(
-    "L7_chain",
-    "Every line's hash follows from the hash before it and from all that the line and its transfer say.",
+    "L4_L7_chain",
+    "Lines are numbered from 1 without a gap; each balance and each hash follow from the line before, and the hash also"
+    " from all that the line and its transfer say.",
     """
     SELECT e.account_id, 'entry ' || e.account_id || '#' || e.seq AS what
     FROM entries e
     JOIN transfers t ON t.id = e.transfer_id
     LEFT JOIN entries p ON p.account_id = e.account_id AND p.seq = e.seq - 1
-    WHERE e.account_id BETWEEN %(first)s AND %(last)s AND (e.seq = 1 OR p.seq IS NOT NULL)
-      AND (e.recorded_at <> t.recorded_at OR e.hash <> sha256(
+    WHERE e.account_id BETWEEN %(first)s AND %(last)s
+      AND ((p.seq IS NULL) <> (e.seq = 1) OR e.balance_after <> coalesce(p.balance_after, 0) + e.amount
+           OR e.recorded_at <> t.recorded_at OR e.hash <> sha256(
           coalesce(p.hash, decode(repeat('00', 32), 'hex'))
           || int8send(e.seq) || int8send(e.amount) || int8send(e.balance_after) || int8send(e.debt_change)
           || timestamptz_send(e.recorded_at) || uuid_send(e.id)
@@ -119,12 +110,15 @@ TEXTS = Invariant(
     """,
 )
 
+# Comparing is only needed where the constraint that forbids it does not stand: it takes a second for each million.
 CAUSES = Invariant(
     "L8_one_transfer_per_cause",
     "Every transfer has a cause, and no cause has two transfers.",
     """
     SELECT greatest(debit_account, credit_account) AS account_id, 'transfer ' || id AS what FROM transfers
     WHERE greatest(debit_account, credit_account) BETWEEN %(first)s AND %(last)s
+      AND NOT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('one_transfer_per_cause')
+                      AND indrelid = 'transfers'::regclass AND indisunique AND indisvalid)
       AND (cause_type, cause_id) IN (
           SELECT cause_type, cause_id FROM transfers GROUP BY cause_type, cause_id HAVING count(*) > 1)
     """,
@@ -170,7 +164,6 @@ ALL = (
     SIDES,
     ONCE,
     LAST_LINE,
-    RUNNING,
     RANGE,
     OVERSPENT,
     CHAIN,
