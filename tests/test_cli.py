@@ -158,6 +158,17 @@ def test_server_without_settings_names_them_even_where_its_port_is_taken() -> No
     assert refused.stderr.startswith("Topup cannot start: DATABASE_URL is not set; ")
 
 
+def test_figures_on_a_port_that_is_taken_are_refused_in_one_sentence(sound: dict[str, str]) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        refused = topup("serve", settings={**sound, "TOPUP_METRICS_PORT": str(port)})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"Port {port} on 127.0.0.1 cannot be used for the figures: Address already in use.\n" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_worker_ends_when_it_is_told_to(sound: dict[str, str], database_url: str) -> None:
     with running("worker", settings=sound) as process:
         demos.until(lambda: has_beaten(database_url))

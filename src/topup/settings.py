@@ -16,6 +16,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_LENGTH_MIN = 32
+PORT_MAX = 65535
 _SECRET_NAMES = (
     "DATABASE_URL",
     "STRIPE_SECRET_KEY",
@@ -27,6 +28,10 @@ _SECRET_NAMES = (
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 class Settings(BaseSettings):
@@ -47,7 +52,7 @@ class Settings(BaseSettings):
     app_name: str = "Topup"
 
     smtp_host: str = ""
-    smtp_port: int = 587
+    smtp_port: int = Field(default=587, ge=1, le=PORT_MAX)
     smtp_user: str = ""
     smtp_pass: SecretStr = SecretStr("")
     # "off" is for a mail catcher on a private network; a password is never sent that way.
@@ -60,15 +65,17 @@ class Settings(BaseSettings):
     )
 
     host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("TOPUP_HOST"))
-    port: int = Field(default=8000, validation_alias=AliasChoices("TOPUP_PORT"))
-    metrics_port: int = Field(default=0, validation_alias=AliasChoices("TOPUP_METRICS_PORT"))
+    port: int = Field(default=8000, ge=0, le=PORT_MAX, validation_alias=AliasChoices("TOPUP_PORT"))
+    metrics_port: int = Field(default=0, ge=0, le=PORT_MAX, validation_alias=AliasChoices("TOPUP_METRICS_PORT"))
     stripe_api_base: str = Field(default="", validation_alias=AliasChoices("TOPUP_STRIPE_API_BASE"))
-    pool_size: int = Field(default=10, validation_alias=AliasChoices("TOPUP_POOL_SIZE"))
+    pool_size: int = Field(default=10, ge=1, validation_alias=AliasChoices("TOPUP_POOL_SIZE"))
     key_requests_per_second: int = Field(
         default=5000, ge=1, validation_alias=AliasChoices("TOPUP_KEY_REQUESTS_PER_SECOND")
     )
     trusted_proxies: str = Field(default="", validation_alias=AliasChoices("TOPUP_TRUSTED_PROXIES"))
-    log_level: str = Field(default="info", validation_alias=AliasChoices("TOPUP_LOG_LEVEL"))
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        default="info", validation_alias=AliasChoices("TOPUP_LOG_LEVEL")
+    )
 
     is_demo: bool = Field(default=False, validation_alias=AliasChoices("topup demo sets this, no variable can"))
 
@@ -107,11 +114,21 @@ class Settings(BaseSettings):
         faults = [f"{name} is not set" for name, value in wanted.items() if not value]
         if wanted["JWT_SECRET"] and len(wanted["JWT_SECRET"]) < SECRET_LENGTH_MIN:
             faults.append(f"JWT_SECRET is shorter than {SECRET_LENGTH_MIN} characters")
+        if self.frontend_url and not _is_web_address(self.frontend_url):
+            faults.append("FRONTEND_URL is no web address such as https://topup.example.com")
         if any(not s.get_secret_value().startswith("whsec_") for s in self.stripe_webhook_secrets):
             faults.append("STRIPE_WEBHOOK_SECRET does not start with whsec_")
         if self.smtp_tls == "off" and self.smtp_user:
             faults.append("TOPUP_SMTP_TLS is off, so SMTP_USER and SMTP_PASS would travel in the clear")
         return faults
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+    except ValueError:
+        return False
+    return address.scheme in ("http", "https") and bool(address.hostname)
 
 
 _PLAIN = frozenset({"DATABASE_URL", "STRIPE_SECRET_KEY", "JWT_SECRET", "SMTP_PASS"})

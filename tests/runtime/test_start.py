@@ -56,6 +56,8 @@ async def test_everything_that_is_wrong_stands_in_one_sentence() -> None:
         ({"stripe_secret_key": "whatever"}, "STRIPE_SECRET_KEY is not a Stripe secret key"),
         ({"stripe_publishable_key": "pk_live_x"}, "are of different modes"),
         ({"stripe_webhook_secrets": [""]}, "STRIPE_WEBHOOK_SECRET"),
+        ({"frontend_url": "topup.example.com"}, "FRONTEND_URL is no web address"),
+        ({"frontend_url": "ftp://[x"}, "FRONTEND_URL is no web address"),
         ({"database_url": "postgresql://nobody:secret-word@127.0.0.1:9/none"}, "cannot be reached"),
     ],
 )

@@ -14,10 +14,16 @@ def read() -> Settings:
     try:
         return Settings.from_environment()
     except pydantic.ValidationError as fault:
-        told = "; ".join(f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in fault.errors(include_input=False))
+        told = "; ".join(
+            f"{str(one['loc'][0]).upper()} {_words(one['msg'])}" for one in fault.errors(include_input=False)
+        )
         raise errors.Unavailable(f"The environment cannot be read: {told}.", code="settings_unreadable") from None
     except (OSError, UnicodeError) as fault:
         name = getattr(fault, "filename", None) or "a file"
         raise errors.Unavailable(
             f"{name}, which a setting names, cannot be read.", code="settings_unreadable"
         ) from fault
+
+
+def _words(found: str) -> str:
+    return found.replace("Input should be", "must be").replace("a valid integer, unable to parse string as an", "an")

@@ -11,6 +11,7 @@ import prometheus_client
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from topup import errors
 from topup.web.context import HouseDep
 
 REQUESTS = prometheus_client.Counter("topup_http_requests", "Requests answered.", ("method", "route", "status"))
@@ -38,7 +39,11 @@ async def metrics(house: HouseDep) -> Response:
 @contextmanager
 def serve(host: str, port: int) -> Iterator[None]:
     """Show the figures at an address of their own."""
-    server, thread = prometheus_client.start_http_server(port, host)
+    try:
+        server, thread = prometheus_client.start_http_server(port, host)
+    except OSError as fault:
+        told = f"Port {port} on {host} cannot be used for the figures: {fault.strerror}."
+        raise errors.Unavailable(told, code="port_taken") from fault
     try:
         yield
     finally:
