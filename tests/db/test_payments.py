@@ -31,7 +31,8 @@ async def test_outcomes_of_hundreds_are_written_at_once(pool: people.Pool) -> No
         assert await payments.change_many(conn, []) == 0
         found = await payments.lock_many(conn, made)
     assert [payment.id for payment in found] == sorted(made)
-    assert [(p.status, p.paid_minor, p.stripe_intent_id, p.review_reason) for p in found[198:202]] == [
+    as_made = sorted(found, key=lambda payment: made.index(payment.id))
+    assert [(p.status, p.paid_minor, p.stripe_intent_id, p.review_reason) for p in as_made[198:202]] == [
         ("COMPLETED", 198, "pi_198", None),
         ("COMPLETED", 199, "pi_199", None),
         ("REVIEW", None, None, "odd"),
