@@ -23,14 +23,14 @@ NEEDED = {
     "charge.dispute.funds_withdrawn": "the disputed money left us",
     "charge.dispute.funds_reinstated": "the disputed money came back",
     "charge.dispute.closed": "a dispute is won (credits are freed) or lost (credits are taken)",
+    "invoice.paid": "an institution paid by invoice: sessions are due",
+    "invoice.voided": "an invoice was cancelled: its purchase is closed",
+    "invoice.marked_uncollectible": "an invoice was written off: shown, and admins hear of sessions granted on trust",
 }
 
 LATER = {
     "invoice.finalized": "an institution's invoice has its number and address",
-    "invoice.paid": "an institution paid by invoice: sessions are due",
     "invoice.payment_failed": "an automatic payment of an invoice failed",
-    "invoice.voided": "an invoice was cancelled",
-    "invoice.marked_uncollectible": "an invoice was written off",
     "invoice.overpaid": "more came in than the invoice asks",
     "setup_intent.succeeded": "a card was saved",
     "payment_method.detached": "a saved card was removed",

@@ -82,7 +82,7 @@ class Cards(stripe_calls.Desk):
 
 
 def _details_params(details: billing.CustomerDetails) -> stripe.params.CustomerUpdateParams:
-    """An empty string unsets a field, where an absent key would leave it as it was; an address is replaced as a whole."""
+    """An empty string unsets a field, which an absent key would leave as it was; an address is replaced as a whole."""
     lines = {
         "line1": details.line1,
         "line2": details.line2,
