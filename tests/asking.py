@@ -24,9 +24,14 @@ def word(outcome: commands.Outcome) -> Answer:
     """An answer such as the web gives."""
     if isinstance(outcome, commands.Denied):
         body = {"code": outcome.code, "available": outcome.available}
-        return Answer(STATUSES.get(outcome.code, 404), json.dumps(body))
+        return Answer(status(outcome.code), json.dumps(body))
     entry = outcome.entries[0] if outcome.entries else None
     return Answer(201, json.dumps({"id": str(entry.id) if entry else None}))
+
+
+def status(word_of_ledger: str) -> int:
+    """The status of a word of the ledger, or of "done"; 404 stands for all that is not remembered."""
+    return 201 if word_of_ledger == "done" else STATUSES.get(word_of_ledger, 404)
 
 
 def cause() -> commands.Cause:
