@@ -1,13 +1,18 @@
 """What a generator cannot know from a description; loaded by schemathesis itself, in its own process.
 
 Only for requests that are meant to be right: a cursor must have come from us, a key must not stand for another request,
-and a whole number is written without a fraction (JSON Schema calls 1.0 whole; we do not take it for credits or money).
+a whole number is written without a fraction (JSON Schema calls 1.0 whole; we do not take it for credits or money), and
+somebody of several institutions must say which one they mean.
 """
 
+import os
 import uuid
 from typing import Any
 
 import schemathesis
+
+# The environment variable that names an institution of whoever attacks.
+INSTITUTION = "TOPUP_TEST_INSTITUTION"
 
 
 @schemathesis.hook
@@ -21,6 +26,19 @@ def before_call(_context: object, case: Any, _kwargs: object) -> None:  # noqa: 
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
     if isinstance(case.body, dict | list):
         case.body = _without_fractions(case.body)
+    if case.path.startswith("/api/sessions/"):
+        _say_where(case)
+
+
+def _say_where(case: Any) -> None:  # noqa: ANN401 - a case of any operation
+    """Whoever has made several institutions must say for which one a call is; a roster is a table and not any text."""
+    institution_id = os.environ[INSTITUTION]
+    if case.path == "/api/sessions/rosters":
+        case.body = "email,quantity\na@example.com,1\n"
+    if isinstance(case.body, dict):
+        case.body["institutionId"] = institution_id
+    elif any(parameter.name == "institutionId" for parameter in case.operation.query):
+        case.query = {**(case.query or {}), "institutionId": institution_id}
 
 
 def _without_fractions(value: Any) -> Any:  # noqa: ANN401 - any JSON

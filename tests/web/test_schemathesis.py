@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.web import served
+from tests.web import schemathesis_hooks, served
 from tests.web.conftest import PASSWORD, mailed_code
 from topup.flows import create_admin, seed_packages
 from topup.runtime import house as houses
@@ -42,6 +42,10 @@ async def _furnish(settings: Settings) -> None:
 def _attack(url: str, login: httpx2.Response, tmp_path: Path, *options: str) -> None:
     """Let schemathesis loose as somebody; every failure it finds is told."""
     assert login.status_code == 200, login.text
+    headers = {"Authorization": f"Bearer {login.json()['accessToken']}"}
+    school = {"name": "Hill School", "billingEmail": "bills@hill.example"}
+    made = httpx2.post(f"{url}/api/institutions", json=school, headers=headers)
+    assert made.status_code == 201, made.text
     (tmp_path / "schemathesis.toml").write_text(WORDS, encoding="utf-8")
     run = subprocess.run(
         [
@@ -51,7 +55,12 @@ def _attack(url: str, login: httpx2.Response, tmp_path: Path, *options: str) -> 
             *("-H", f"Authorization: Bearer {login.json()['accessToken']}", *options),
         ],
         cwd=tmp_path,
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.web.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.web.schemathesis_hooks",
+            "PYTHONPATH": str(ROOT),
+            schemathesis_hooks.INSTITUTION: made.json()["id"],
+        },
         capture_output=True,
         text=True,
         check=False,

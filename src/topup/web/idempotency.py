@@ -25,9 +25,11 @@ LENGTH_MAX = 255
 _VISIBLE = re.compile(rf"[\x21-\x7e]{{1,{LENGTH_MAX}}}")
 
 _SCHEMA: dict[str, Any] = {"minLength": 1, "maxLength": LENGTH_MAX, "pattern": r"^[\x21-\x7e]+$"}
+# Where a call can be made without a key, an empty one is none.
+_SCHEMA_OPTIONAL: dict[str, Any] = {"maxLength": LENGTH_MAX, "pattern": r"^[\x21-\x7e]*$"}
 _WHY = "Makes a repeat of this request harmless."
 # For the description of the API alone: the header is read from the request, and a missing one is a 400 of ours.
-_Accepted = Annotated[str, Header(alias=HEADER, description=_WHY, json_schema_extra=_SCHEMA)]
+_Accepted = Annotated[str, Header(alias=HEADER, description=_WHY, json_schema_extra=_SCHEMA_OPTIONAL)]
 _Needed = Annotated[str, Header(alias=HEADER, description=_WHY, json_schema_extra={**_SCHEMA, openapi.NEEDED: True})]
 
 

@@ -3,11 +3,11 @@
 Buying them is `topup.web.api.purchases`, rosters are `topup.web.api.rosters`.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, status
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.responses import Response
 
 from topup.db import pools, sql
@@ -51,11 +51,21 @@ class PoolAnswer(models.Answer):
     taken_back: int
 
 
+_ABSENT: Any = None
+
+
+def _one_student(schema: dict[str, Any]) -> None:
+    models.without_defaults(schema)
+    schema["oneOf"] = [{"required": ["studentId"]}, {"required": ["email"]}]
+
+
 class NewAllocation(models.Body):
     """Who is to have how many until when: a student's id, or any address."""
 
-    student_id: models.RowId | None = None
-    email: Email | None = None
+    model_config = ConfigDict(json_schema_extra=_one_student)
+
+    student_id: models.RowId = _ABSENT
+    email: Email = _ABSENT
     quantity: fields.Credits
     expires_at: fields.Time | None = None
     institution_id: models.RowId | None = None
