@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.stories import demos
 from tests.stripe_boxes import StripeBox
@@ -167,6 +169,26 @@ def test_figures_on_a_port_that_is_taken_are_refused_in_one_sentence(sound: dict
     assert (refused.returncode, refused.stdout) == (1, "")
     assert f"Port {port} on 127.0.0.1 cannot be used for the figures: Address already in use.\n" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("seed",), ("keys", "create", "--scope", "read"), ("users", "create-admin", "ada@example.com")]
+)
+def test_command_on_an_empty_or_absent_database_is_refused_in_one_sentence(
+    sound: dict[str, str], maintenance: psycopg.Connection, command: tuple[str, ...]
+) -> None:
+    name = "empty_" + command[0]
+    maintenance.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    try:
+        address = urlsplit(sound["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+        empty = topup(*command, settings={**sound, "DATABASE_URL": address}, typed="a good long password\n")
+    finally:
+        maintenance.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+    assert empty.returncode == 1
+    assert empty.stderr.startswith("The database's schema (empty) is behind this program (")
+    assert empty.stderr.count("\n") == 1
+    absent = topup(*command, settings={"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, typed="irrelevant\n")
+    assert absent.stderr == "The database that DATABASE_URL names cannot be reached.\n"
 
 
 def test_worker_ends_when_it_is_told_to(sound: dict[str, str], database_url: str) -> None:

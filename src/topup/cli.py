@@ -114,7 +114,7 @@ def seed() -> None:
     """Put the three packages of a new deployment on sale."""
     _prepare()
     settings = environment.read()
-    _database_url(settings)
+    _ensure_database(settings)
     _run(_seed(settings))
 
 
@@ -174,7 +174,7 @@ def create_admin(
 
     _prepare()
     settings = environment.read()
-    _database_url(settings)
+    _ensure_database(settings)
     try:
         address = addresses.canonical(email)
     except ValueError as fault:
@@ -196,7 +196,7 @@ def create_key(
 
     _prepare()
     settings = environment.read()
-    _database_url(settings)
+    _ensure_database(settings)
     unknown = [word for word in scope if word not in api_keys.SCOPES]
     if unknown:
         raise errors.Invalid(f"There is no scope {unknown[0]}; there are {', '.join(api_keys.SCOPES)}.")
@@ -357,6 +357,12 @@ def _database_url(settings: Settings) -> str:
     if not url:
         raise errors.Unavailable("DATABASE_URL is not set.")
     return url
+
+
+def _ensure_database(settings: Settings) -> None:
+    from topup.runtime import start
+
+    start.ensure_database(_database_url(settings))
 
 
 def _password(*, is_new: bool = False) -> str:

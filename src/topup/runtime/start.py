@@ -37,6 +37,12 @@ async def opened(settings: Settings) -> AsyncIterator[house.House]:
     raise errors.Unavailable(f"Topup cannot start: {'; '.join(faults)}.", code="cannot_start")
 
 
+def ensure_database(url: str) -> None:
+    """Refuse in one sentence where `serve` would: a database that is away, a standby, or of another schema."""
+    for fault in _database_faults(url):
+        raise errors.Unavailable(f"{fault[:1].upper()}{fault[1:]}.", code="cannot_start")
+
+
 def key_faults(settings: Settings) -> list[str]:
     """Keys of two modes would let a buyer pay in one and be credited in the other."""
     secret, public = settings.stripe_secret_key.get_secret_value(), settings.stripe_publishable_key
