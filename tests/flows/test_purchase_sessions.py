@@ -1,104 +1,23 @@
 """An institution buys sessions: by card in the page or by invoice, whatever fails and whoever buys at once."""
 
 import asyncio
-import json
 import re
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
 
 from tests import pages_at_stripe
-from tests.people import Person, Pool
-from tests.stripe_boxes import StripeBox
+from tests.flows import schools
+from tests.flows.schools import School
+from tests.people import Person
 from topup import errors
-from topup.core import ids, session_prices
-from topup.core.people import Person as Signed
-from topup.db import invariants, payments, sql, statements
-from topup.db import session_prices as price_rows
-from topup.db.invariants import invariant
+from topup.db import payments, sql
 from topup.flows import (
     close_unpaid,
-    create_institution,
     edit_institution,
-    invoice_purchase,
-    purchase_sessions,
-    receive,
-    show_purchases,
 )
-from topup.gateway import stripe
 
-
-@dataclass(frozen=True)
-class School:
-    """An institution that buys; everything done for it goes through the flows."""
-
-    pool: Pool
-    gateway: stripe.Gateway
-    box: StripeBox
-    id: UUID
-    account_id: UUID
-    buyer: Person
-
-    async def buy(self, quantity: int = 10, **more: Any) -> payments.Payment:
-        order = purchase_sessions.Order(self.id, self.buyer.user_id, quantity, "CARD", None, False, None)
-        return await purchase_sessions.start(self.pool, self.gateway, replace(order, **more))
-
-    async def secret(self, payment: payments.Payment) -> str:
-        found = await show_purchases.client_secret(
-            self.pool, self.gateway, institution_id=self.id, payment_id=payment.id
-        )
-        assert found is not None
-        return found
-
-    async def look(self, payment: payments.Payment) -> show_purchases.Purchase:
-        return await show_purchases.one(self.pool, self.gateway, institution_id=self.id, payment_id=payment.id)
-
-    async def deliver(self) -> list[str]:
-        """Every event of the offline Stripe, oldest first, as deliveries."""
-        events = self.box.events()[::-1]
-        deliveries = [receive.read(json.dumps(event)) for event in events]
-        return await receive.receive(self.pool, [one for one in deliveries if one], is_live=False)
-
-    async def sessions(self) -> int:
-        async with self.pool.connection() as conn:
-            balance = await statements.balance(conn, self.account_id)
-        assert balance is not None
-        return balance.available
-
-    async def rows(self, statement: str, *parameters: object) -> Sequence[tuple[object, ...]]:
-        async with self.pool.connection() as conn:
-            return await (await conn.execute(statement.encode(), parameters)).fetchall()
-
-    def intents(self) -> list[stripe.stripe.PaymentIntent]:
-        return list(self.box.client.payment_intents.list(params={"limit": 100}).data)
-
-    def stripe_invoices(self) -> list[stripe.stripe.Invoice]:
-        return list(self.box.client.invoices.list(params={"limit": 100}).data)
-
-
-@pytest.fixture
-async def school(pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person) -> School:
-    person = Signed(alice.user_id, alice.email, "Alice", "Example", "STUDENT", False, alice.account_id, ids.new())
-    async with pool.connection() as conn:
-        await price_rows.seed(conn, session_prices.FIRST_LIST)
-        made = await create_institution.create(
-            conn, name="Hill School", billing_email="bills@hill.example", person=person
-        )
-        account_id = await create_institution.pool_account(conn, made.id)
-    return School(pool, gateway, stripe_box, made.id, account_id, alice)
-
-
-@pytest.fixture(autouse=True)
-async def whole(school: School) -> AsyncIterator[None]:
-    """Whatever a test did, the ledger and the payments are whole afterwards."""
-    yield
-    async with school.pool.connection() as conn:
-        found = {one.name: await invariant.find(conn, one) for one in invariants.ALL if not one.may_be_late}
-    assert {name: findings for name, findings in found.items() if findings} == {}
+school, whole = schools.school, schools.whole
 
 
 @pytest.mark.parametrize(
@@ -296,80 +215,6 @@ async def test_same_request_after_a_crash_finds_the_first_purchase(school: Schoo
         await school.buy(11, request_key=b"one")
     assert refused.value.code == "idempotency_key_reused"
     assert len(school.intents()) == 2
-
-
-async def test_invoice_is_issued_and_its_payment_fills_the_pool(school: School) -> None:
-    payment = await school.buy(200, pay_by="INVOICE")
-    [invoice] = school.stripe_invoices()
-    assert (invoice.status, invoice.total, invoice.lines.data[0].quantity) == ("open", 96_000, 200)
-    assert invoice.due_date == invoice.created + 30 * 86_400
-    assert payment.hosted_invoice_url == invoice.hosted_invoice_url
-    assert (payment.invoice_number, payment.status) == (invoice.number, "PENDING")
-    assert await school.sessions() == 0
-    assert school.box.web.post(str(payment.hosted_invoice_url), data={"transfer": "1"}).status_code == 303
-    await school.deliver()
-    await school.deliver()
-    assert await school.sessions() == 200
-    [row] = await school.rows("SELECT status, number, amount_paid_minor FROM invoices")
-    assert row == ("paid", invoice.number, 96_000)
-
-
-@pytest.mark.parametrize("path", ["/v1/invoices", "/v1/invoiceitems", "/v1/invoices/*/finalize", "/v1/invoices/*/send"])
-@pytest.mark.parametrize("is_done", [False, True])
-async def test_invoice_that_broke_off_goes_on_where_it_stopped(school: School, path: str, *, is_done: bool) -> None:
-    """Fault 31: at each step, before and after Stripe did it."""
-    school.box.control("faults", answer="lost", method="POST", path=path, after_work=is_done, times=9)
-    with pytest.raises(errors.GatewayError):
-        await school.buy(10, pay_by="INVOICE")
-    school.box.web.delete("/sandbox/faults")
-    async with school.pool.connection() as conn:
-        [payment_id] = await sql.values(conn, "SELECT id FROM payments")
-        payment = await payments.find(conn, payment_id)
-    assert payment is not None
-    finished = await asyncio.gather(*(school.look(payment) for _ in range(3)))
-    [invoice] = school.stripe_invoices()
-    assert (invoice.status, invoice.total) == ("open", 6_000)
-    assert {one.payment.hosted_invoice_url for one in finished} == {invoice.hosted_invoice_url}
-
-
-async def test_invoice_that_is_voided_closes_the_purchase(school: School) -> None:
-    payment = await school.buy(10, pay_by="INVOICE")
-    school.box.client.invoices.void_invoice(payment.stripe_invoice_id)
-    await school.deliver()
-    assert (await school.look(payment)).payment.status == "EXPIRED"
-    assert await school.rows("SELECT status FROM invoices") == [("void",)]
-
-
-async def test_trusted_institution_is_granted_at_issue_and_receipted_when_it_pays(school: School) -> None:
-    async with school.pool.connection() as conn:
-        await sql.run(conn, "UPDATE institutions SET is_granted_at_issue = true")
-    payment = await school.buy(10, pay_by="INVOICE")
-    assert (payment.status, payment.paid_minor, await school.sessions()) == ("COMPLETED", None, 10)
-    assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'receipt'") == [(0,)]
-    school.box.web.post(str(payment.hosted_invoice_url), data={"transfer": "1"})
-    await school.deliver()
-    seen = (await school.look(payment)).payment
-    assert (seen.paid_minor, seen.status, await school.sessions()) == (6_000, "COMPLETED", 10)
-    assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'receipt'") == [(2,)]
-
-
-async def test_trusted_institution_that_will_not_pay_is_told_to_the_admins(school: School) -> None:
-    async with school.pool.connection() as conn:
-        await sql.run(conn, "UPDATE institutions SET is_granted_at_issue = true")
-        await sql.run(conn, "UPDATE users SET is_admin = true")
-    payment = await school.buy(10, pay_by="INVOICE")
-    school.box.client.invoices.mark_uncollectible(payment.stripe_invoice_id)
-    await school.deliver()
-    assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'review_alert'") == [(1,)]
-    assert await school.rows("SELECT status FROM invoices") == [("uncollectible",)]
-
-
-async def test_invoice_is_read_again_when_it_is_looked_at(school: School) -> None:
-    """Fault 6: and its addresses run out."""
-    payment = await school.buy(10, pay_by="INVOICE")
-    school.box.web.post(str(payment.hosted_invoice_url), data={"transfer": "1"})
-    await invoice_purchase.refresh(school.pool, school.gateway, str(payment.stripe_invoice_id))
-    assert await school.sessions() == 10
 
 
 async def test_purchase_that_nobody_finishes_is_cancelled_after_a_day(school: School) -> None:

@@ -199,6 +199,13 @@ async def test_another_institutions_purchase_looks_like_one_that_is_not_there(wo
     assert {**theirs.json(), "requestId": ""} == {**none.json(), "requestId": ""}
 
 
+async def test_what_was_bought_for_an_institution_is_not_among_ones_own_payments(world: World) -> None:
+    """Fault 66: it stays the institution's when its buyer leaves."""
+    bought = await world.buy()
+    assert (await world.bill.get("/api/payments")).json()["data"] == []
+    assert (await world.bill.get(f"/api/payments/{bought['purchaseId']}")).status_code == 404
+
+
 async def test_removed_member_pays_for_nothing_any_more(world: World, client: httpx2.AsyncClient) -> None:
     """Fault 70."""
     bought = await world.buy()

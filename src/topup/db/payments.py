@@ -107,7 +107,8 @@ async def find(conn: sql.Connection, payment_id: UUID) -> Payment | None:
     return await sql.row(conn, Payment, FIND, [payment_id])
 
 
-FIND_OWN = "SELECT" + COLUMNS + "FROM payments WHERE id = %s AND user_id = %s"
+# What somebody bought for an institution is the institution's, also after they have left it.
+FIND_OWN = "SELECT" + COLUMNS + "FROM payments WHERE id = %s AND user_id = %s AND institution_id IS NULL"
 
 
 async def find_own(conn: sql.Connection, payment_id: UUID, *, user_id: UUID) -> Payment | None:
@@ -124,8 +125,8 @@ async def find_own_by_session(conn: sql.Connection, session_id: str, *, user_id:
 
 
 LIST_OWN = (
-    "SELECT" + COLUMNS + "FROM payments WHERE user_id = %(user_id)s AND (%(before)s::uuid IS NULL OR id < %(before)s)"
-    " ORDER BY id DESC LIMIT %(limit)s"
+    "SELECT" + COLUMNS + "FROM payments WHERE user_id = %(user_id)s AND institution_id IS NULL"
+    " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
 )
 
 
