@@ -348,3 +348,13 @@ async def test_who_may_do_it_in_several_institutions_must_say_where(
     wrong = await cast["olga"].delete(f"{ALLOCATIONS}/{given['id']}", institutionId=other.id)
     assert wrong.status_code == 404
     assert (await cast["olga"].delete(f"{ALLOCATIONS}/{given['id']}")).status_code == 200
+
+
+async def test_taking_the_younger_of_two_allocations_back_is_in_order(school: School, machine: Machine) -> None:
+    """The older lot is passed over, which only this kind of movement may do (G4)."""
+    await school.fill(10)
+    older = await school.allocate("a@example.com", 3)
+    younger = await school.allocate("a@example.com", 4)
+    await school.owner.delete(f"{ALLOCATIONS}/{younger['id']}")
+    assert (await find(school, older["id"]))["unused"] == 3
+    assert (await school.pool())["available"] == 7
