@@ -33,6 +33,7 @@ from stripe_sandbox.nouns import (
     prices,
     refunds,
     setup_intents,
+    tax_ids,
     tax_rates,
     webhook_endpoints,
 )
@@ -61,6 +62,7 @@ NOUNS: Final = (
     prices,
     refunds,
     setup_intents,
+    tax_ids,
     tax_rates,
     webhook_endpoints,
 )

@@ -8,7 +8,7 @@ import contextlib
 from typing import Final
 
 from stripe_sandbox import attempts, errors, ids, intents
-from stripe_sandbox.nouns import customers, tax_rates
+from stripe_sandbox.nouns import customers, tax_ids, tax_rates
 from stripe_sandbox.store import Body
 from stripe_sandbox.work import Work
 
@@ -60,6 +60,7 @@ def finalize(work: Work, invoice: Body) -> Body:
         "number": invoice["number"] or number,
         "hosted_invoice_url": hosted,
         "invoice_pdf": f"{hosted}/pdf",
+        "customer_tax_ids": tax_ids.of_customer(work, invoice["customer"]),
         "effective_at": invoice["effective_at"] or work.now,
         "automatically_finalizes_at": None,
         "ending_balance": 0,

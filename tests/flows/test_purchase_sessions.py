@@ -89,15 +89,20 @@ async def test_changed_details_reach_stripe_with_the_next_purchase(school: Schoo
             "address_line1": "1 High St",
             "city": "Bath",
             "country": "GB",
-            "tax_id": "GB1",
+            "tax_id": "GB123456789",
             "tax_id_type": "gb_vat",
         },
     )
     await school.buy(1)
     [customer] = school.box.customers()
     assert (customer.name, customer.address.line1, customer.address.country) == ("Hill Ltd", "1 High St", "GB")
-    [field] = customer.invoice_settings.custom_fields
-    assert field.value == "GB1"
+    [tax_id] = school.box.client.customers.tax_ids.list(customer.id).data
+    assert (tax_id.type, tax_id.value, customer.invoice_settings.custom_fields) == ("gb_vat", "GB123456789", None)
+    await edit_institution.change(school.pool, school.id, {"tax_id": "unusual", "tax_id_type": "gb_vat"})
+    await school.buy(1)
+    [customer] = school.box.customers()
+    assert customer.invoice_settings.custom_fields[0].value == "unusual"
+    assert school.box.client.customers.tax_ids.list(customer.id).data == []
     await edit_institution.change(school.pool, school.id, {"company": None, "tax_id": None, "tax_id_type": None})
     await asyncio.gather(*(school.buy(1) for _ in range(4)))
     [customer] = school.box.customers()
@@ -110,6 +115,14 @@ async def test_customer_deleted_at_stripe_is_made_again(school: School) -> None:
     second = await school.buy(1)
     assert second.stripe_customer_id != first.stripe_customer_id
     assert second.stripe_intent_id is not None
+
+
+async def test_customer_deleted_at_stripe_is_made_again_when_there_is_news_for_it(school: School) -> None:
+    first = await school.buy(1)
+    school.box.client.customers.delete(first.stripe_customer_id)
+    await edit_institution.change(school.pool, school.id, {"company": "Hill Ltd"})
+    assert (await school.buy(1)).stripe_customer_id != first.stripe_customer_id
+    assert [customer.name for customer in school.box.customers() if "name" in customer] == ["Hill Ltd"]
 
 
 async def test_declined_card_then_another(school: School) -> None:

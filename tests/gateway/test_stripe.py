@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
+
 from tests.gateway import scripted_stripe
 from tests.gateway.scripted_stripe import Reply, ScriptedStripe, refusal, session
-
 from topup import errors
 from topup.core import payments
-from topup.gateway import protocol, stripe, stripe_calls
+from topup.gateway import billing, protocol, stripe, stripe_calls
 
 QUICK = stripe_calls.Patience(
     connect_seconds=1.0, answer_seconds=0.5, deadline_seconds=5.0, network_retries=0, pauses_seconds=(0.0, 0.0)
@@ -75,6 +75,70 @@ async def test_checkout_is_sent_with_our_ids_and_nothing_that_stripe_would_refus
     }
     assert (made.id, made.status, made.amount_subtotal_minor) == ("cs_test_1", "open", 1000)
     assert made.expires_at.isoformat() == "2026-11-03T10:00:00+00:00"
+
+
+def _intent(**more: object) -> dict[str, object]:
+    told = {"id": "pi_1", "object": "payment_intent", "status": "requires_payment_method", "customer": "cus_1"}
+    return {**told, "livemode": False, "client_secret": "pi_1_secret_1", "metadata": {}, **more}
+
+
+async def test_intent_of_a_purchase_leaves_the_ways_to_pay_to_stripe(
+    script: ScriptedStripe, gateway: stripe.Gateway
+) -> None:
+    new = billing.NewIntent(
+        payment_id=PAYMENT,
+        account_id=ACCOUNT,
+        customer_id="cus_1",
+        description="Interview sessions: 50",
+        price_minor=27_000,
+        currency="gbp",
+        receipt_email=None,
+        method_id="pm_1",
+        is_card_saved=True,
+    )
+    script.will(Reply(_intent()))
+
+    made = await gateway.create_intent(new, key=f"intent:{PAYMENT}:1")
+
+    [sent] = script.requests
+    assert (sent.path, sent.headers["idempotency-key"]) == ("/v1/payment_intents", f"intent:{PAYMENT}:1")
+    assert sent.body == {
+        "amount": "27000",
+        "currency": "gbp",
+        "customer": "cus_1",
+        "description": "Interview sessions: 50",
+        "automatic_payment_methods[enabled]": "true",
+        "metadata[topup_payment_id]": str(PAYMENT),
+        "metadata[topup_account_id]": str(ACCOUNT),
+        "payment_method": "pm_1",
+        "setup_future_usage": "on_session",
+    }
+    assert (made.client_secret, made.fact) == ("pi_1_secret_1", None)
+    assert "secret" not in repr(made)
+
+
+async def test_invoice_is_drafted_so_that_stripe_sends_nothing_by_itself(
+    script: ScriptedStripe, gateway: stripe.Gateway
+) -> None:
+    told = dict.fromkeys(("number", "due_date", "hosted_invoice_url", "invoice_pdf"))
+    amounts = dict.fromkeys(("total", "amount_due", "amount_paid"), 0)
+    draft = {"id": "in_1", "object": "invoice", "status": "draft", "customer": "cus_1", "currency": "eur"}
+    script.will(Reply({**draft, **told, **amounts, "livemode": False, "created": 1_800_000_000, "metadata": {}}))
+    await gateway.create_invoice(billing.NewInvoice(PAYMENT, ACCOUNT, "cus_1", "eur", 30), key="invoice:1")
+    await gateway.create_invoice(billing.NewInvoice(PAYMENT, ACCOUNT, "cus_1", "gbp", 30), key="invoice:2")
+    in_euro, in_pounds = [sent.body for sent in script.requests]
+    assert in_euro == {
+        "customer": "cus_1",
+        "currency": "eur",
+        "collection_method": "send_invoice",
+        "days_until_due": "30",
+        "auto_advance": "false",
+        "pending_invoice_items_behavior": "exclude",
+        "metadata[topup_payment_id]": str(PAYMENT),
+        "metadata[topup_account_id]": str(ACCOUNT),
+    }
+    transfer = "payment_settings[payment_method_options][customer_balance][bank_transfer][type]"
+    assert (in_pounds[transfer], transfer in in_euro) == ("gb_bank_transfer", False)
 
 
 async def test_intent_is_read_by_its_id_whether_it_stands_there_whole_or_not(

@@ -52,6 +52,7 @@ class Payer:
     city: str | None
     postal_code: str | None
     country: str | None
+    tax_id_type: str | None
     tax_id: str | None
     stripe_customer_id: str | None
     details_rev: int
@@ -60,7 +61,7 @@ class Payer:
 
 FIND_INSTITUTION = """
     SELECT id AS institution_id, name, billing_email, company, address_line1, address_line2, city, postal_code, country,
-        tax_id, stripe_customer_id, details_rev, stripe_details_rev AS told_rev
+        tax_id_type, tax_id, stripe_customer_id, details_rev, stripe_details_rev AS told_rev
     FROM institutions WHERE id = %s
 """
 

@@ -17,6 +17,7 @@ from topup.gateway import billing, protocol
 Pool = psycopg_pool.AsyncConnectionPool
 
 ROUNDS_MAX = 3
+_GONE = frozenset({"stripe_customer_missing", "stripe_object_missing"})
 
 
 async def ensure(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, missing: str | None = None) -> str:
@@ -27,7 +28,13 @@ async def ensure(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, m
         made = await stripe.create_institution_customer(institution_id, key=key)
         async with pool.connection() as conn:
             await customers.replace_institution(conn, institution_id, was=missing, now=made)
-    return await _tell(pool, stripe, institution_id)
+    try:
+        return await _tell(pool, stripe, institution_id)
+    except errors.GatewayError as error:
+        if error.code not in _GONE or missing is not None:
+            raise
+    gone = (await _find(pool, institution_id)).stripe_customer_id
+    return await ensure(pool, stripe, institution_id=institution_id, missing=gone)
 
 
 async def _tell(pool: Pool, stripe: protocol.Stripe, institution_id: UUID) -> str:
@@ -41,7 +48,10 @@ async def _tell(pool: Pool, stripe: protocol.Stripe, institution_id: UUID) -> st
             return customer_id
         # A fresh key each time: to tell it twice does no harm, and to be given an old answer instead would.
         key = f"details:{institution_id}:{payer.details_rev}:{ids.new()}"
-        await stripe.update_customer(customer_id, _details(payer), key=key)
+        is_taken = await stripe.set_tax_id(
+            customer_id, payer.tax_id_type, payer.tax_id, key=f"tax_id:{customer_id}:{payer.details_rev}"
+        )
+        await stripe.update_customer(customer_id, _details(payer, None if is_taken else payer.tax_id), key=key)
         async with pool.connection() as conn:
             is_latest = await customers.told(
                 conn, institution_id, customer_id=customer_id, was=payer.told_rev, rev=payer.details_rev
@@ -59,7 +69,7 @@ async def _find(pool: Pool, institution_id: UUID) -> customers.Payer:
     return payer
 
 
-def _details(payer: customers.Payer) -> billing.CustomerDetails:
+def _details(payer: customers.Payer, printed_tax_id: str | None) -> billing.CustomerDetails:
     return billing.CustomerDetails(
         name=payer.company or payer.name,
         email=payer.billing_email,
@@ -68,5 +78,5 @@ def _details(payer: customers.Payer) -> billing.CustomerDetails:
         city=payer.city,
         postal_code=payer.postal_code,
         country=payer.country,
-        tax_id=payer.tax_id,
+        tax_id=printed_tax_id,
     )

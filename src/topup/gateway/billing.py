@@ -21,7 +21,7 @@ AS_TOLD = pydantic.ConfigDict(strict=True)
 
 @dataclass(frozen=True, slots=True)
 class CustomerDetails:
-    """Who is billed. What is None is emptied at Stripe. `tax_id` is printed on invoices as it was given."""
+    """Who is billed; what is None is emptied. `tax_id` is one that Stripe would not take: printed as it was given."""
 
     name: str
     email: str
@@ -31,6 +31,15 @@ class CustomerDetails:
     postal_code: str | None
     country: str | None
     tax_id: str | None
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True, config=AS_TOLD)
+class TaxId:
+    """A tax id as Stripe has it."""
+
+    id: str
+    kind: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +150,10 @@ class Billing(Protocol):
 
     async def update_customer(self, customer_id: str, details: CustomerDetails, *, key: str) -> None:
         """Tell Stripe who is billed."""
+        ...
+
+    async def set_tax_id(self, customer_id: str, kind: str | None, value: str | None, *, key: str) -> bool:
+        """Make this the customer's only tax id, or leave none; False where Stripe does not take it for one."""
         ...
 
     async def choose_default_card(self, customer_id: str, method_id: str, *, key: str) -> None:

@@ -83,6 +83,11 @@ def setup_intent(answer: stripe.SetupIntent) -> billing.SetupIntent:
     )
 
 
+def tax_ids(page: stripe.ListObject[stripe.TaxId]) -> list[billing.TaxId]:
+    """A customer's tax ids."""
+    return [billing.TaxId(one.id, one.type, one.value) for one in page.data]
+
+
 def card(answer: stripe.PaymentMethod) -> billing.Card:
     """A saved card."""
     told = answer.to_dict()

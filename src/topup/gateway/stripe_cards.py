@@ -31,6 +31,32 @@ class Cards(stripe_calls.Desk):
         """Tell Stripe who is billed."""
         await self._update(customer_id, _details_params(details), key)
 
+    async def set_tax_id(self, customer_id: str, kind: str | None, value: str | None, *, key: str) -> bool:
+        """Make this the customer's only tax id, or leave none."""
+        tax_ids, customer_id = self._v1.customers.tax_ids, stripe_calls.whole(customer_id)
+        there = await self._call(
+            lambda: tax_ids.list_async(customer_id, {"limit": stripe_calls.PAGE_SIZE}),
+            stripe_answers.tax_ids,
+            is_write=False,
+        )
+        kept = next((one.id for one in there if (one.kind, one.value) == (kind, value)), None)
+        for other in [one.id for one in there if one.id != kept]:
+            await self._delete_tax_id(customer_id, other)
+        if kept is not None or kind is None or value is None:
+            return True
+        params: Any = {"type": kind, "value": value}
+        try:
+            await self._call(
+                lambda: tax_ids.create_async(customer_id, params, {"idempotency_key": key}),
+                stripe_answers.nothing,
+                is_write=True,
+            )
+        except errors.GatewayError as error:
+            if error.code != "stripe_refused":
+                raise
+            return False
+        return True
+
     async def choose_default_card(self, customer_id: str, method_id: str, *, key: str) -> None:
         """Which card invoices are charged to."""
         settings: Any = {"default_payment_method": stripe_calls.whole(method_id)}
@@ -63,6 +89,14 @@ class Cards(stripe_calls.Desk):
                 stripe_answers.nothing,
                 is_write=True,
             )
+        except errors.GatewayError as error:
+            if error.code not in _GONE:
+                raise
+
+    async def _delete_tax_id(self, customer_id: str, tax_id: str) -> None:
+        tax_ids = self._v1.customers.tax_ids
+        try:
+            await self._call(lambda: tax_ids.delete_async(customer_id, tax_id), stripe_answers.nothing, is_write=True)
         except errors.GatewayError as error:
             if error.code not in _GONE:
                 raise
