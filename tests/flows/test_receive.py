@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Sequence
+from typing import LiteralString
 from uuid import UUID
 
 import pytest
@@ -42,13 +43,13 @@ async def payment(pool: Pool, payment_id: UUID) -> payments.Payment:
 
 
 async def count(pool: Pool, table: str) -> int:
-    statement = {
+    statements_by_table: dict[str, LiteralString] = {
         "outbox": "SELECT count(*) FROM outbox",
         "events": "SELECT count(*) FROM stripe_events",
         "unprocessed": "SELECT count(*) FROM stripe_events WHERE processed_at IS NULL",
-    }[table]
+    }
     async with pool.connection() as conn:
-        return await sql.value(conn, statement)
+        return await sql.value(conn, statements_by_table[table])
 
 
 async def test_paid_checkout_credits_the_account_and_writes_one_receipt(pool: Pool, alice: Person) -> None:
@@ -238,6 +239,26 @@ async def test_second_session_paid_for_one_payment_goes_nowhere_silently(pool: P
     other = stripe_bodies.session(payment_id, session_id="cs_test_2", intent_id="pi_2")
     assert await deliver(pool, stripe_bodies.event("checkout.session.completed", other)) == ["review"]
     assert await balance(pool, alice) == 0
+
+
+async def test_second_session_paid_for_a_payment_that_is_paid_is_told_and_not_credited(
+    pool: Pool, alice: Person
+) -> None:
+    """Fault 60: somebody has to give this money back, and is told once whichever events tell of it."""
+    payment_id = await people.pending(pool, alice)
+    ada = await people.person(pool, "Ada")
+    async with pool.connection() as conn:
+        await sql.run(conn, "UPDATE users SET is_admin = true WHERE id = %s", [ada.user_id])
+    await deliver(pool, stripe_bodies.event("checkout.session.completed", stripe_bodies.session(payment_id)))
+    other = stripe_bodies.session(payment_id, session_id="cs_test_2", intent_id="pi_2")
+    for body in (
+        stripe_bodies.event("checkout.session.completed", other),
+        stripe_bodies.event("payment_intent.succeeded", stripe_bodies.intent(payment_id, intent_id="pi_2")),
+    ):
+        assert await deliver(pool, body) == ["review"]
+    assert (await payment(pool, payment_id)).status == "COMPLETED"
+    assert await balance(pool, alice) == 100
+    assert await count(pool, "outbox") == 2, "a receipt for Alice and a word to Ada"
 
 
 async def test_event_of_another_mode_or_account_touches_no_row(pool: Pool, alice: Person) -> None:

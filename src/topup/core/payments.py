@@ -66,6 +66,9 @@ class Position:
 class Decision:
     """The status to write (None: leave all as it is), whether credits are due now, and why an admin must look.
 
+    A reason without a status is money that does not fit a payment which stands COMPLETED, because it came once more or
+    not as invoiced: the payment stays as it is, and somebody is told.
+
     Money and credits come together, but for an invoice that was granted on trust: `is_money_in` says that it came.
     """
 
@@ -83,7 +86,7 @@ def decide(position: Position, fact: Fact) -> Decision:
     match fact.told:
         case Told.PAID:
             return _paid(position, fact)
-        case Told.FREE:
+        case Told.FREE if position.status != "COMPLETED":
             return _review(position, "Stripe asked for no payment, and Topup gives no discount that could explain it")
         case Told.ON_ITS_WAY:
             return _from(position, "PROCESSING", "PENDING")
@@ -102,6 +105,8 @@ def decide(position: Position, fact: Fact) -> Decision:
             return LEAVE
         case Told.EXPIRED:
             return _from(position, "EXPIRED", "PENDING")
+        case Told.FREE:
+            return LEAVE
 
 
 def after(position: Position, fact: Fact, decision: Decision) -> Position:
@@ -120,7 +125,10 @@ def after(position: Position, fact: Fact, decision: Decision) -> Position:
 
 def _paid(position: Position, fact: Fact) -> Decision:
     is_on_trust = position.channel == "INVOICE" and position.status == "COMPLETED" and not position.is_paid
-    if position.status in ("COMPLETED", "REVIEW") and not is_on_trust:
+    if position.status == "COMPLETED" and not is_on_trust:
+        other = _another_object(position, fact)
+        return LEAVE if other is None else Decision(review_reason=f"Paid once more. {other}")
+    if position.status == "REVIEW":
         return LEAVE
     reason = _disagreement(position, fact)
     if reason is None:
@@ -140,6 +148,11 @@ def _disagreement(position: Position, fact: Fact) -> str | None:
         return f"Paid in {fact.currency}, quoted in {position.currency}"
     if fact.paid_minor != position.price_minor:
         return f"Paid {fact.paid_minor}, quoted {position.price_minor} {position.currency} (minor units)"
+    return _another_object(position, fact)
+
+
+def _another_object(position: Position, fact: Fact) -> str | None:
+    """Which object at Stripe the money came by, where it is not the one on record."""
     for name, known, told in (
         ("checkout session", position.session_id, fact.session_id),
         ("payment intent", position.intent_id, fact.intent_id),
@@ -151,9 +164,9 @@ def _disagreement(position: Position, fact: Fact) -> str | None:
 
 
 def _review(position: Position, reason: str) -> Decision:
-    if position.status in ("COMPLETED", "REVIEW"):
-        return LEAVE
-    return Decision("REVIEW", review_reason=reason)
+    if position.status == "COMPLETED":
+        return Decision(review_reason=reason)
+    return LEAVE if position.status == "REVIEW" else Decision("REVIEW", review_reason=reason)
 
 
 def _from(position: Position, status: Status, *froms: Status) -> Decision:

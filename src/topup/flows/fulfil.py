@@ -51,8 +51,11 @@ async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
             continue
         decision = states.decide(positions[payment.id], fact)
         positions[payment.id] = states.after(positions[payment.id], fact, decision)
+        one = _Decided(payment, positions[payment.id], fact, decision)
         if decision.status is not None:
-            decided[payment.id] = _Decided(payment, positions[payment.id], fact, decision)
+            decided[payment.id] = one
+        elif decision.review_reason is not None:
+            await _alert(conn, one, cause=f"{payment.id}:{fact.intent_id or fact.session_id or fact.invoice_id}")
         outcomes.append(Outcome(_word(decision), payment.id))
     if decided:
         await _write(conn, list(decided.values()))
@@ -101,7 +104,7 @@ def _position(payment: payments.Payment) -> states.Position:
 def _word(decision: states.Decision) -> str:
     if decision.is_credit_due:
         return "credited"
-    if decision.status == "REVIEW":
+    if decision.review_reason is not None:
         return "review"
     return "unchanged" if decision.status is None else "changed"
 
@@ -115,9 +118,12 @@ async def _write(conn: sql.Connection, decided: Sequence[_Decided]) -> None:
     await _mail(conn, decided, credited_at)
     for one in decided:
         if one.decision.review_reason is not None:
-            await payment_mails.alert(
-                conn, one.payment, reason=one.decision.review_reason, paid_minor=one.fact.paid_minor
-            )
+            await _alert(conn, one, cause=str(one.payment.id))
+
+
+async def _alert(conn: sql.Connection, one: _Decided, *, cause: str) -> None:
+    reason, paid_minor = one.decision.review_reason, one.fact.paid_minor
+    await payment_mails.alert(conn, one.payment, cause=cause, reason=reason, paid_minor=paid_minor)
 
 
 async def _mail(conn: sql.Connection, decided: Sequence[_Decided], credited_at: dict[UUID, datetime]) -> None:
@@ -138,7 +144,7 @@ async def _tell_invoices(conn: sql.Connection, found: Sequence[payments.Payment]
     await invoices.tell(conn, [(invoice_id, INVOICE_WORDS[told[invoice_id]]) for invoice_id in sorted(ours)])
     for invoice_id, payment in ours.items():
         if told[invoice_id] is not Told.PAID and payment.status == "COMPLETED" and payment.paid_minor is None:
-            await payment_mails.alert(conn, payment, reason=UNPAID_GRANT, paid_minor=None)
+            await payment_mails.alert(conn, payment, cause=str(payment.id), reason=UNPAID_GRANT, paid_minor=None)
 
 
 async def _credit(conn: sql.Connection, due: Sequence[_Decided]) -> dict[UUID, datetime]:

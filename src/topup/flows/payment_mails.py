@@ -38,8 +38,10 @@ async def put(conn: sql.Connection, news: Sequence[News]) -> None:
     await outbox.put_many(conn, messages)
 
 
-async def alert(conn: sql.Connection, payment: Payment, *, reason: str | None, paid_minor: int | None) -> None:
-    """Tell the admins that a person must look at a payment."""
+async def alert(
+    conn: sql.Connection, payment: Payment, *, cause: str, reason: str | None, paid_minor: int | None
+) -> None:
+    """Tell the admins that a person must look at a payment, once for each cause."""
     details = {
         "paymentId": str(payment.id),
         "reason": reason,
@@ -48,7 +50,7 @@ async def alert(conn: sql.Connection, payment: Payment, *, reason: str | None, p
         "currency": payment.currency,
         "paidMinor": paid_minor,
     }
-    await outbox.put_for_admins(conn, kind=mails.REVIEW_ALERT, cause=str(payment.id), details=details)
+    await outbox.put_for_admins(conn, kind=mails.REVIEW_ALERT, cause=cause, details=details)
 
 
 def _message(one: News, recipient: str, first_name: str, *, cause: str) -> outbox.Message:
