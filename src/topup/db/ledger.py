@@ -133,6 +133,8 @@ class HoldRow:
     part_remaining: int
 
 
+HOLD_FIELDS = 12  # those of the hold itself, which come first
+
 HOLDS = """
     SELECT h.id, h.account_id, h.kind, h.amount AS credits, h.captured, h.status, h.expires_at, h.description,
             h.payment_id,

@@ -26,7 +26,7 @@ class Balance:
     is_frozen: bool
 
 
-# Lots that are overdue, and holds that ended, are counted as the next command on the account will book them.
+# Readers settle an account first (topup.flows.settle); on a frozen one nothing is booked, so overdue lots are left out.
 BALANCES = """
     SELECT a.id AS account_id, a.unit, a.external_id, a.balance, a.held, a.debt, a.frozen_at IS NOT NULL AS is_frozen,
            CASE WHEN a.debt > 0 THEN 0 ELSE a.balance - a.held - coalesce((

@@ -8,6 +8,7 @@ accounts, lots).
 import itertools
 import secrets
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 from topup.core import ids
@@ -15,6 +16,19 @@ from topup.db import ledger, sql
 from topup.ledger import book, commands, rules
 
 SALT_BYTES = 16
+
+# A row and what the rules work on have the same fields in the same order, which is also the order of the columns.
+_ACCOUNT = attrgetter(*ledger.AccountRow.__slots__)
+_LOT = attrgetter(*ledger.LotRow.__slots__)
+_HOLD = attrgetter(*ledger.HoldRow.__slots__[: ledger.HOLD_FIELDS])
+_TRANSFER = attrgetter(
+    *("id", "debit_account", "credit_account", "unit", "credits", "kind", "cause.type", "cause.id", "actor"),
+    *("text_digest", "reverses"),
+)
+_LINE = attrgetter(
+    *("entry.account_id", "entry.seq", "entry.id", "entry.transfer_id", "entry.credits_signed", "entry.balance_after"),
+    *("debt_change", "hash", "entry.recorded_at"),
+)
 
 
 async def post(conn: sql.Connection, asked: Sequence[commands.Command]) -> list[commands.Outcome]:
@@ -42,9 +56,9 @@ async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_lo
     account_ids = sorted({account_id for command in asked for account_id in _accounts_of(command)})
     found = await (ledger.lock if is_locking else ledger.look)(conn, account_ids)
     working = book.Book(await ledger.now(conn), ids.new, _new_salt)
-    working.accounts = {row.id: _account(row) for row in found}
+    working.accounts = {row.id: book.Account(*_ACCOUNT(row)) for row in found}
     for row in await ledger.living_lots(conn, account_ids):
-        lot = working.lots[row.id] = _lot(row)
+        lot = working.lots[row.id] = book.Lot(*_LOT(row))
         working.accounts[row.account_id].lots.append(lot)
     for account in working.accounts.values():
         account.lots.sort(key=book.Lot.burn_order)
@@ -63,29 +77,6 @@ def _new_salt() -> bytes:
     return secrets.token_bytes(SALT_BYTES)
 
 
-def _account(row: ledger.AccountRow) -> book.Account:
-    return book.Account(row.id, row.unit, row.balance, row.held, row.debt, row.seq, row.head_hash, row.is_frozen)
-
-
-def _lot(row: ledger.LotRow) -> book.Lot:
-    return book.Lot(
-        row.id,
-        row.account_id,
-        row.transfer_id,
-        row.opened_seq,
-        row.amount,
-        row.remaining,
-        row.held,
-        row.priority,
-        row.expires_at,
-        row.source,
-        row.payment_id,
-        row.created_at,
-        row.returns_to,
-        row.own_expires_at,
-    )
-
-
 async def _load_holds(conn: sql.Connection, working: book.Book, asked: Sequence[commands.Command]) -> None:
     """Named holds, and overdue ones where anything is held at all."""
     named = [command.hold_id for command in asked if isinstance(command, commands.Capture | commands.Release)]
@@ -95,26 +86,9 @@ async def _load_holds(conn: sql.Connection, working: book.Book, asked: Sequence[
     rows = await ledger.holds(conn, named, holding, working.now)
     await _load_missing_lots(conn, working, (row.lot_id for row in rows))
     for row in rows:
-        hold = working.holds.get(row.id) or _hold(row)
+        hold = working.holds.get(row.id) or book.Hold(*_HOLD(row))
         working.holds[row.id] = hold
         hold.parts.append(book.HoldPart(working.lots[row.lot_id], row.part_amount, row.part_remaining))
-
-
-def _hold(row: ledger.HoldRow) -> book.Hold:
-    return book.Hold(
-        row.id,
-        row.account_id,
-        row.kind,
-        row.credits,
-        row.captured,
-        row.status,
-        row.expires_at,
-        row.description,
-        row.payment_id,
-        row.actor,
-        row.created_at,
-        row.closed_at,
-    )
 
 
 async def _load_originals(conn: sql.Connection, working: book.Book, asked: Sequence[commands.Command]) -> None:
@@ -140,7 +114,7 @@ async def _load_originals(conn: sql.Connection, working: book.Book, asked: Seque
 async def _load_missing_lots(conn: sql.Connection, working: book.Book, lot_ids: Iterable[UUID]) -> None:
     missing = sorted(set(lot_ids) - working.lots.keys())
     if missing:
-        working.lots.update({row.id: _lot(row) for row in await ledger.lots(conn, missing)})
+        working.lots.update({row.id: book.Lot(*_LOT(row)) for row in await ledger.lots(conn, missing)})
 
 
 async def write(conn: sql.Connection, done: book.Book) -> None:
@@ -164,12 +138,12 @@ async def send(conn: sql.Connection, done: book.Book) -> None:
 
 
 async def _write_movements(conn: sql.Connection, done: book.Book) -> None:
-    await ledger.insert_transfers(conn, [_transfer_row(done, transfer) for transfer in done.transfers])
+    await ledger.insert_transfers(conn, [(*_TRANSFER(transfer), done.now) for transfer in done.transfers])
     if texts := [_text_row(transfer) for transfer in done.transfers if transfer.salt is not None]:
         await ledger.insert_texts(conn, texts)
     if done.new_lots:
-        await ledger.insert_lots(conn, [_lot_row(lot) for lot in done.new_lots.values()])
-    await ledger.insert_entries(conn, [_entry_row(line) for line in done.lines])
+        await ledger.insert_lots(conn, [_LOT(lot) for lot in done.new_lots.values()])
+    await ledger.insert_entries(conn, [_LINE(line) for line in done.lines])
     moves = [
         (line.entry.account_id, line.entry.seq, lot_id, change)
         for line in done.lines
@@ -183,66 +157,15 @@ async def _write_movements(conn: sql.Connection, done: book.Book) -> None:
         )
 
 
-def _transfer_row(done: book.Book, transfer: book.Transfer) -> tuple[object, ...]:
-    return (
-        transfer.id,
-        transfer.debit_account,
-        transfer.credit_account,
-        transfer.unit,
-        transfer.credits,
-        transfer.kind,
-        transfer.cause.type,
-        transfer.cause.id,
-        transfer.actor,
-        transfer.text_digest,
-        transfer.reverses,
-        done.now,
-    )
-
-
 def _text_row(transfer: book.Transfer) -> tuple[object, ...]:
     text = transfer.text
     return (transfer.id, text.description, text.source_id, book.metadata_text(text), transfer.salt)
 
 
-def _lot_row(lot: book.Lot) -> tuple[object, ...]:
-    return (
-        lot.id,
-        lot.account_id,
-        lot.transfer_id,
-        lot.opened_seq,
-        lot.amount,
-        lot.remaining,
-        lot.held,
-        lot.priority,
-        lot.expires_at,
-        lot.source,
-        lot.payment_id,
-        lot.created_at,
-        lot.returns_to,
-        lot.own_expires_at,
-    )
-
-
-def _entry_row(line: book.Line) -> tuple[object, ...]:
-    entry = line.entry
-    return (
-        entry.account_id,
-        entry.seq,
-        entry.id,
-        entry.transfer_id,
-        entry.credits_signed,
-        entry.balance_after,
-        line.debt_change,
-        line.hash,
-        entry.recorded_at,
-    )
-
-
 async def _write_holds(conn: sql.Connection, done: book.Book) -> None:
     if done.new_holds:
         new = done.new_holds.values()
-        await ledger.insert_holds(conn, [_hold_row(hold) for hold in new])
+        await ledger.insert_holds(conn, [_HOLD(hold) for hold in new])
         parts = [(hold.id, part.lot.id, part.amount, part.remaining) for hold in new for part in hold.parts]
         await ledger.insert_hold_lots(conn, parts)
     if done.changed_holds:
@@ -250,20 +173,3 @@ async def _write_holds(conn: sql.Connection, done: book.Book) -> None:
         await ledger.update_holds(conn, [(hold.id, hold.captured, hold.status, hold.closed_at) for hold in changed])
         left = [(hold.id, part.lot.id, part.remaining) for hold in changed for part in hold.parts]
         await ledger.update_hold_lots(conn, left)
-
-
-def _hold_row(hold: book.Hold) -> tuple[object, ...]:
-    return (
-        hold.id,
-        hold.account_id,
-        hold.kind,
-        hold.credits,
-        hold.captured,
-        hold.status,
-        hold.expires_at,
-        hold.description,
-        hold.payment_id,
-        hold.actor,
-        hold.created_at,
-        hold.closed_at,
-    )
