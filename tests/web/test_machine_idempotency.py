@@ -224,3 +224,21 @@ async def test_answers_are_kept_as_long_as_the_ledger(machine: Machine, database
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE deployment SET is_demo = true, clock_offset = '5 years'")
     assert same_bytes(first, await machine.spend(account_id, 1, key="k"))
+
+
+async def test_routes_are_kept_under_names_that_must_not_change(machine: Machine, database_url: str) -> None:
+    """A renamed route or path parameter would make every key of the past a new one."""
+    for path, body in await calls(machine):
+        await machine.post(path, body, key="k")
+    await machine.post(f"/api/holds/{await machine.hold(await machine.account('alice'), 1)}/release", key="k")
+    with psycopg.connect(database_url) as connection:
+        kept = connection.execute("SELECT DISTINCT route FROM idempotency ORDER BY route").fetchall()
+    assert [route for (route,) in kept] == [
+        "POST /api/accounts/{account_id}/grants",
+        "POST /api/accounts/{account_id}/holds",
+        "POST /api/accounts/{account_id}/spends",
+        "POST /api/holds/{hold_id}/captures",
+        "POST /api/holds/{hold_id}/release",
+        "POST /api/transactions/{transaction_id}/reversal",
+        "POST /api/transfers",
+    ]
