@@ -1,6 +1,6 @@
 """A route that says all about itself in its handler's signature, as every route does, and is called without detours.
 
-The framework walks the signature at each request, which cost more than a spend itself (docs/decisions/0008).
+The framework walks the signature at each request, which cost more than a spend itself (docs/decisions/0010).
 Here it is read once; checks and answers are the same, and the description of the API comes from the framework as ever.
 A handler may take what depends on the request alone, ids from the path and one JSON body. Handlers that do not answer a
 `Response` of their own are left to the framework.
