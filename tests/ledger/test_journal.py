@@ -1,4 +1,4 @@
-"""The journal moves rows into what the rules work on and back by the order of their fields, so that order is tested here."""
+"""The journal moves rows into what the rules work on and back by the order of their fields, which is tested here."""
 
 from dataclasses import fields
 
