@@ -1,4 +1,4 @@
-"""A browser, and a world for it to look at; both once a run."""
+"""A browser, and a world for it to look at."""
 
 import secrets
 from collections.abc import Iterator
@@ -24,8 +24,9 @@ def world(maintenance: psycopg.Connection, template: str, server_url: str) -> It
     maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
+    """Ends with its module: while it lives its own event loop counts as running, and no asynchronous test could start."""
     with sync_api.sync_playwright() as playwright, looking.launched(playwright, chromium_path) as browser:
         yield browser
 
