@@ -28,12 +28,12 @@ def student(paper: Paper) -> Account:
     return paper.account("session")
 
 
-def allocate(paper: Paper, pool: Account, student: Account, sessions: int, ends_at: datetime | None = None) -> Any:
+def allocate(paper: Paper, pool: Account, student: Account, sessions: int, ends_at: datetime | None = None) -> Any:  # noqa: ANN401
     command = commands.Move(pool.id, student.id, sessions, paper.cause(), "user:m", ends_at=ends_at, is_allocation=True)
     return paper.do(command)
 
 
-def take_back(paper: Paper, student: Account, pool: Account, given: Any, sessions: int | None = None) -> Any:
+def take_back(paper: Paper, student: Account, pool: Account, given: Any, sessions: int | None = None) -> Any:  # noqa: ANN401
     transfer_id = None if given is None else given.entries[0].transfer_id
     return paper.do(commands.TakeBack(student.id, pool.id, transfer_id, sessions, paper.cause(), "user:m"))
 

@@ -111,7 +111,7 @@ async def test_a_wrong_setting_is_named(settings: Settings) -> None:
     wrong: list[tuple[dict[str, object], dict[str, State]]] = [
         ({"jwt_secret": "short"}, {"settings": State.FAILED}),
         ({"stripe_publishable_key": "pk_live_x"}, {"settings": State.FAILED}),
-        ({"frontend_url": "shop.example"}, {"address": State.FAILED, "webhook endpoint": State.WARNING}),
+        ({"frontend_url": "shop.example"}, {"settings": State.FAILED, "webhook endpoint": State.WARNING}),
         ({"frontend_url": f"{URL}/topup"}, {"address": State.FAILED, "webhook endpoint": State.WARNING}),
         ({"frontend_url": "http://shop.example"}, {"address": State.WARNING, "webhook endpoint": State.WARNING}),
         ({"stripe_webhook_secrets": ["whsec_a b"]}, {"webhook secret": State.FAILED}),

@@ -1,6 +1,6 @@
 """The heads of all chains, for an anchor kept elsewhere, and whether the lines that an old anchor names still stand.
 
-Read by topup.flows.verify and topup.ledger.audit; an anchor itself is a text, which topup.core.anchors writes and reads.
+Read by topup.flows.verify and topup.ledger.audit; an anchor itself is a text that topup.core.anchors writes and reads.
 """
 
 from collections.abc import Sequence
