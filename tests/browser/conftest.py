@@ -26,7 +26,7 @@ def world(maintenance: psycopg.Connection, template: str, server_url: str) -> It
 
 @pytest.fixture(scope="module")
 def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
-    """Ends with its module: while it lives its own event loop counts as running, and no asynchronous test could start."""
+    """Ends with its module: while it lives its event loop counts as running, and no asynchronous test can start."""
     with sync_api.sync_playwright() as playwright, looking.launched(playwright, chromium_path) as browser:
         yield browser
 
