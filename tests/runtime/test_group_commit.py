@@ -134,6 +134,34 @@ async def test_poisoned_members_fall_out_alone(poisoned: tuple[int, ...]) -> Non
     assert sorted(ledger.written) == [item for item in range(8) if item not in poisoned]
 
 
+async def test_members_that_a_fault_blames_are_refused_and_the_others_served_at_once() -> None:
+    """Fault 26: who is known to be stuck need not be looked for."""
+    ledger = Ledger(is_open=False)
+    ledger.faults = {item: ValueError("stuck") for item in (2, 5)}
+    door: GroupCommit[int, str] = GroupCommit(
+        ledger.write, is_passing=lambda _fault: False, blamed=lambda _fault: {2, 5}
+    )
+    async with door as group:
+        callers = await arrive(group, *range(8))
+        ledger.gate.set()
+        answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [str(answer) for answer in answers] == ["stuck" if item in (2, 5) else f"did {item}" for item in range(8)]
+    assert ledger.batches == [list(range(8)), [0, 1, 3, 4, 6, 7]]
+
+
+async def test_batch_whose_members_are_all_to_blame_is_not_run_again() -> None:
+    ledger = Ledger(is_open=False)
+    ledger.faults = {1: ValueError("stuck")}
+    door: GroupCommit[int, str] = GroupCommit(
+        ledger.write, is_passing=lambda _fault: False, blamed=lambda _fault: range(2)
+    )
+    async with door as group:
+        callers = await arrive(group, 1, 2)
+        ledger.gate.set()
+        assert [type(answer) for answer in await asyncio.gather(*callers, return_exceptions=True)] == [ValueError] * 2
+    assert ledger.batches == [[1, 2]]
+
+
 async def test_batch_that_meets_a_passing_fault_is_run_again_as_it_was() -> None:
     """Fault 27: deadlock, lost connection, a quicker twin."""
     ledger = Ledger(is_open=False)

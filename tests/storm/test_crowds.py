@@ -107,6 +107,33 @@ async def test_opposite_transfers_never_wait_for_each_other_in_a_ring(machine: M
     assert sum([await machine.balance(account_id) for account_id in accounts]) == 400
 
 
+async def test_account_that_somebody_has_locked_keeps_nobody_else_waiting(
+    machine: Machine, shared_database_url: str
+) -> None:
+    """Fault 26: an operator's forgotten transaction. Who asks of that account is told to try again, and then may."""
+    locked, *others = [await machine.open(10) for _ in range(6)]
+    options = {"options": f"{house.CONNECTION_OPTIONS} -c lock_timeout=200ms"}
+    async with people.Pool(shared_database_url, min_size=1, max_size=2, kwargs=options, open=False) as pool:
+        post = functools.partial(requests.post, pool)
+        door: GroupCommit[requests.Request, Answer | KeyReused] = GroupCommit(
+            post, is_passing=house.is_passing_for_requests, blamed=requests.blamed
+        )
+        asked = [
+            machine.request(commands.Spend(account_id, 1, asking.cause(), "application:host"), str(ids.new()))
+            for account_id in (others[0], locked, *others[1:], locked)
+        ]
+        async with door:
+            async with machine.pool.connection() as operator:
+                await sql.run(operator, "SELECT FROM accounts WHERE id = %s FOR UPDATE", [locked])
+                answers = await asyncio.gather(*(door.submit(each) for each in asked), return_exceptions=True)
+            again = await asyncio.gather(*(door.submit(each) for each in asked))
+    stuck = [answer for answer in answers if isinstance(answer, requests.Stuck)]
+    assert len(stuck) == 2
+    assert done([answer for answer in answers if not isinstance(answer, BaseException)]) == 5
+    assert done(again) == 7
+    assert [await machine.balance(account_id) for account_id in (locked, *others)] == [8, 9, 9, 9, 9, 9]
+
+
 async def test_purchases_refunds_spends_and_sweeps_at_once_lose_no_credit(machine: Machine) -> None:
     """Faults 45 and 46: whatever the order, the sum is what came in less what went out."""
     alice = await people.person(machine.pool, f"Alice{ids.new().hex}")

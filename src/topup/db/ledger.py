@@ -1,8 +1,8 @@
 """The ledger's tables: what the journal locks, loads and writes in bulk.
 
-Called by topup.ledger.journal alone; statements for reading a statement or a balance lie in db/statements.py.
-Writing functions take rows as tuples in the order of their columns and send them as arrays, so a batch costs one
-statement each.
+Called by topup.ledger.journal, and by topup.flows.requests to see who is stuck; statements for reading a statement or a
+balance lie in db/statements.py. Writing functions take rows as tuples in the order of their columns and send them as
+arrays, so a batch costs one statement each.
 """
 
 from collections.abc import Sequence
@@ -43,6 +43,18 @@ async def lock(conn: sql.Connection, account_ids: list[UUID]) -> list[AccountRow
     NO KEY UPDATE, because plain FOR UPDATE would also stop foreign-key checks of rows that only name the account.
     """
     return await sql.rows(conn, AccountRow, LOCK, [account_ids])
+
+
+# The inner query locks what is free, until the end of the transaction, and passes over the rest.
+HELD_ELSEWHERE = """
+    SELECT id FROM accounts WHERE id = ANY(%(ids)s) AND system_name IS NULL AND id NOT IN (
+        SELECT id FROM (SELECT id FROM accounts WHERE id = ANY(%(ids)s) FOR NO KEY UPDATE SKIP LOCKED) AS free)
+"""
+
+
+async def held_elsewhere(conn: sql.Connection, account_ids: list[UUID]) -> set[UUID]:
+    """Those of some customer accounts that another transaction has locked at this moment. Waits for nobody."""
+    return set(await sql.values(conn, HELD_ELSEWHERE, {"ids": account_ids}))
 
 
 LOOK = """

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 import psycopg_pool
 
-from topup.db import holds, idempotency, sql, statements
+from topup.db import holds, idempotency, ledger, sql, statements
 from topup.ledger import commands, journal, rules
 
 Pool = psycopg_pool.AsyncConnectionPool
@@ -65,8 +65,32 @@ class Request:
     word: Callable[[commands.Outcome], Answer]
 
 
+class Stuck(psycopg.errors.LockNotAvailable):
+    """Somebody else held accounts for too long: those of the members at `places`, and of nobody else in the batch."""
+
+    def __init__(self, places: frozenset[int]) -> None:
+        super().__init__("Another transaction holds the account. Try again in a moment.")
+        self.places = places
+
+
 async def post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReused]:
-    """Decide and write a batch of requests in their order; the answers in the same order."""
+    """Decide and write a batch of requests in their order; the answers in the same order.
+
+    Raises Stuck when an account stays locked for longer than `lock_timeout`: an operator's forgotten transaction shall
+    keep nobody waiting but those who ask of that account (fault 26).
+    """
+    try:
+        return await _post(pool, requests)
+    except psycopg.errors.LockNotAvailable as fault:
+        raise Stuck(await _stuck(pool, requests)) from fault
+
+
+def blamed(fault: BaseException) -> frozenset[int]:
+    """The places of those members of a batch that a fault is about, where it tells."""
+    return fault.places if isinstance(fault, Stuck) else frozenset()
+
+
+async def _post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReused]:
     async with pool.connection() as conn:
         placed = await _placed(conn, [request.command for request in requests])
         working = await journal.load(conn, [command for command in placed if not isinstance(command, commands.Denied)])
@@ -102,6 +126,15 @@ def is_twin_race(fault: BaseException) -> bool:
     the key or, since causes are made from keys, the cause. Run again it finds the first answer.
     """
     return isinstance(fault, psycopg.errors.UniqueViolation) and fault.diag.constraint_name in TWIN_CONSTRAINTS
+
+
+async def _stuck(pool: Pool, requests: Sequence[Request]) -> frozenset[int]:
+    """Which members ask of accounts that are locked at this moment."""
+    async with pool.connection() as conn:
+        placed = await _placed(conn, [request.command for request in requests])
+        accounts = [journal.accounts_of(one) if not isinstance(one, commands.Denied) else () for one in placed]
+        held = await ledger.held_elsewhere(conn, sorted({account_id for each in accounts for account_id in each}))
+    return frozenset(place for place, each in enumerate(accounts) if held.intersection(each))
 
 
 async def _placed(conn: sql.Connection, asked: Sequence[Asked]) -> list[commands.Command | commands.Denied]:

@@ -53,7 +53,7 @@ async def try_out(conn: sql.Connection, command: commands.Command) -> tuple[comm
 
 async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_locking: bool = True) -> book.Book:
     """Lock the accounts of these commands and load what the rules may need. Nothing is decided yet."""
-    account_ids = sorted({account_id for command in asked for account_id in _accounts_of(command)})
+    account_ids = sorted({account_id for command in asked for account_id in accounts_of(command)})
     found = await (ledger.lock if is_locking else ledger.look)(conn, account_ids)
     working = book.Book(await ledger.now(conn), ids.new, _new_salt)
     working.accounts = {row.id: book.Account(*_ACCOUNT(row)) for row in found}
@@ -67,7 +67,8 @@ async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_lo
     return working
 
 
-def _accounts_of(command: commands.Command) -> tuple[UUID, ...]:
+def accounts_of(command: commands.Command) -> tuple[UUID, ...]:
+    """The accounts that a command will lock."""
     if isinstance(command, commands.Move | commands.TakeBack):
         return (command.account_id, command.to_account_id)
     return (command.account_id,)

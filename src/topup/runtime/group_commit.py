@@ -1,16 +1,16 @@
 """Lets callers who arrive while a batch is being written share the next one. Knows nothing of what is written.
 
 First come, first served; bounded in length; one caller's cancellation neither stops nor repeats its work. A batch that
-raises is run again in halves until the culprit stands alone, so one poisoned member never takes others with it; a
-batch that met a passing fault (deadlock, lost connection) is run again as it was, which needs the work to be
-idempotent: looking its keys up first.
+raises is run again without the culprit, who is looked for in halves unless the fault tells, so one poisoned member
+never takes others with it; a batch that met a passing fault (deadlock, lost connection) is run again as it was, which
+needs the work to be idempotent: looking its keys up first.
 """
 
 import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,6 +36,7 @@ class GroupCommit(Generic[Item, Answer]):
         write: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
         *,
         is_passing: Callable[[BaseException], bool],
+        blamed: Callable[[BaseException], Collection[int]] | None = None,
         batch_max: int = 256,
         queue_max: int = 10_000,
         patience_seconds: float = 4.0,
@@ -44,6 +45,7 @@ class GroupCommit(Generic[Item, Answer]):
     ) -> None:
         self._write = write
         self._is_passing = is_passing
+        self._blamed = blamed
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._patience_seconds = patience_seconds
@@ -97,17 +99,21 @@ class GroupCommit(Generic[Item, Answer]):
         try:
             answers = _one_for_each(batch, await self._write_patiently([member.item for member in batch]))
         except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to the caller whose item raised it
-            await self._settle_halves(batch, fault)
+            await self._settle_without(batch, fault)
             return
         for member, answer in zip(batch, answers, strict=True):
             if not member.answer.done():
                 member.answer.set_result(answer)
 
-    async def _settle_halves(self, batch: list[_Member[Item, Answer]], fault: Exception) -> None:
+    async def _settle_without(self, batch: list[_Member[Item, Answer]], fault: Exception) -> None:
+        """Refuse those who are to blame and serve the others; where nobody is known to be, look for them in halves."""
         if len(batch) == 1 or self._is_passing(fault):
-            for member in batch:
-                if not member.answer.done():
-                    member.answer.set_exception(fault)
+            _refuse(batch, fault)
+            return
+        if blamed := self._blamed(fault) if self._blamed else ():
+            _refuse([member for place, member in enumerate(batch) if place in blamed], fault)
+            if others := [member for place, member in enumerate(batch) if place not in blamed]:
+                await self._settle(others)
             return
         middle = len(batch) // 2
         await self._settle(batch[:middle])
@@ -125,6 +131,12 @@ class GroupCommit(Generic[Item, Answer]):
                     raise
             await asyncio.sleep(random.uniform(pause_max / 2, pause_max))  # noqa: S311 - spreads retries, guards nothing
             pause_max *= 2
+
+
+def _refuse(members: Sequence[_Member[Item, Answer]], fault: Exception) -> None:
+    for member in members:
+        if not member.answer.done():
+            member.answer.set_exception(fault)
 
 
 def _one_for_each(batch: Sequence[object], answers: Sequence[Answer]) -> Sequence[Answer]:

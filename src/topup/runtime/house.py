@@ -21,7 +21,7 @@ from topup.runtime.key_ring import KeyRing
 from topup.settings import Settings
 
 CONNECTION_OPTIONS = (
-    "-c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
+    "-c lock_timeout=2s -c statement_timeout=15s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
     " -c default_transaction_isolation=read\\ committed -c synchronous_commit=on"
 )
 WAIT_FOR_CONNECTION_SECONDS = 5.0
@@ -67,7 +67,7 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
         async with (
             stripe.opened(stripe_key, api_base=settings.stripe_api_base) as stripe_gateway,
             GroupCommit(take_deliveries, is_passing=is_passing) as deliveries,
-            GroupCommit(post_requests, is_passing=is_passing_for_requests) as posting,
+            GroupCommit(post_requests, is_passing=is_passing_for_requests, blamed=requests.blamed) as posting,
             KeyRing(pool, per_second=settings.key_requests_per_second) as key_ring,
         ):
             yield House(
@@ -87,7 +87,12 @@ def _google(settings: Settings) -> google.Issuer | None:
 
 
 def is_passing(fault: BaseException) -> bool:
-    """Whether a batch that met this may simply be run again: deadlock, lost connection, lock wait."""
+    """Whether a batch that met this may simply be run again: deadlock, lost connection, no free connection.
+
+    Not where a lock was waited for in vain: that is about some members, and the others shall not wait with them.
+    """
+    if isinstance(fault, psycopg.errors.LockNotAvailable):
+        return False
     return isinstance(fault, psycopg.OperationalError | psycopg_pool.PoolTimeout)
 
 
