@@ -26,6 +26,7 @@ from topup.flows import (
     return_ended,
     send_mails,
     settle,
+    verify,
 )
 from topup.gateway import mail_words
 from topup.runtime.house import House
@@ -65,6 +66,7 @@ TIMERS = (
     Timer("return ended allocations", "* * * * *", lambda house: return_ended.sweep(house.pool)),
     Timer("close unpaid", "*/10 * * * *", lambda house: close_unpaid.close(house.pool, house.stripe)),
     Timer("remind of expiry", "7 * * * *", lambda house: remind_expiry.remind(house.pool)),
+    Timer("verify", "47 2 * * *", lambda house: verify.watch(house.pool)),
     Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),
     Timer("forget old sign-ins", "27 3 * * *", lambda house: forget_sign_ins.forget(house.pool)),
 )

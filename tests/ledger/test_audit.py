@@ -12,6 +12,7 @@ import pytest
 
 from tests import people
 from tests.ledger import corruptions, world
+from topup import errors
 from topup.core import anchors
 from topup.db import accounts, chain_heads, invariants
 from topup.flows import verify
@@ -145,6 +146,11 @@ async def test_breach_freezes_its_account_and_nobody_elses(healthy: world.World,
     assert erin is not None
     assert alice is not None
     assert (erin.frozen_at is None, alice.frozen_at is None) == (False, True)
+
+
+async def test_nightly_verification_says_what_is_broken(healthy: world.World, broken: UUID) -> None:
+    with pytest.raises(errors.Broken, match=r"Broken: G2_balance_is_lots_less_debt, L3_last_line. 1 accounts"):
+        await verify.watch(healthy.pool)
 
 
 async def test_frozen_account_takes_but_does_not_give(healthy: world.World, broken: UUID) -> None:

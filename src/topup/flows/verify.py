@@ -1,7 +1,8 @@
 """Checks everything that must hold of the data while the system runs, and freezes the accounts on which it does not.
 
 One snapshot for all checks; a breach is looked at again under its account's lock before that account is frozen: what
-comes in still lands, nothing more goes out, and every other account goes on. Called by `topup verify`.
+comes in still lands, nothing more goes out, and every other account goes on. Called by `topup verify` and every night
+by the worker.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import psycopg_pool
 
+from topup import errors
 from topup.core import anchors
 from topup.db import accounts, chain_heads
 from topup.ledger import audit
@@ -43,6 +45,14 @@ async def verify(pool: Pool, *, anchored: Sequence[anchors.Head] = ()) -> Report
     }
     late = tuple(breach for breach in found if breach.may_be_late)
     return Report(tuple(breaches), late, frozenset(frozen), heads)
+
+
+async def watch(pool: Pool) -> None:
+    """Verify by night. Raises Broken with the names of what does not hold, so that the worker's heartbeat shows it."""
+    report = await verify(pool)
+    if report.breaches:
+        names = ", ".join(sorted({breach.name for breach in report.breaches}))
+        raise errors.Broken(f"Broken: {names}. {len(report.frozen)} accounts are frozen; `topup verify` tells more.")
 
 
 async def _freeze(
