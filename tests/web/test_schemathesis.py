@@ -20,8 +20,9 @@ from topup.runtime import house as houses
 from topup.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
-# A signature that matches its body cannot be made up; tests of the door itself make real ones.
-LEFT_OUT = "/api/webhooks/stripe"
+# A signature that matches its body cannot be made up, and whose cards are meant must be said where somebody pays for
+# several institutions; tests of these doors themselves say both.
+LEFT_OUT = "/api/(webhooks/stripe|stripe/)"
 # Not enough credits is how a right request may end here; the rest is what schemathesis takes by itself.
 WORDS = """
 [checks.positive_data_acceptance]
@@ -50,7 +51,7 @@ def _attack(url: str, login: httpx2.Response, tmp_path: Path, *options: str) -> 
     run = subprocess.run(
         [
             str(Path(sys.executable).with_name("schemathesis")),
-            *("run", f"{url}/openapi.json", "--checks=all", f"--exclude-path={LEFT_OUT}"),
+            *("run", f"{url}/openapi.json", "--checks=all", f"--exclude-path-regex={LEFT_OUT}"),
             *("--no-shrink", "--seed=1", "--warnings=off", "--max-failures=5"),
             *("-H", f"Authorization: Bearer {login.json()['accessToken']}", *options),
         ],
