@@ -21,8 +21,8 @@ from topup.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 # A signature that matches its body cannot be made up, and whose cards are meant must be said where somebody pays for
-# several institutions; tests of these doors themselves say both.
-LEFT_OUT = "/api/(webhooks/stripe|stripe/)"
+# several institutions; rosters are no JSON, and an end in the past is refused. Tests of these doors say it themselves.
+LEFT_OUT = "/api/(webhooks/stripe|stripe/|sessions/purchases|sessions/rosters|accounts/.*/grants)"
 # Not enough credits is how a right request may end here; the rest is what schemathesis takes by itself.
 WORDS = """
 [checks.positive_data_acceptance]
