@@ -122,6 +122,26 @@ def test_empty_database_becomes_a_shop_with_an_admin(empty_database_url: str) ->
     assert packages == [(100, 1000, "gbp"), (500, 4500, "gbp"), (1000, 8000, "gbp")]
 
 
+def test_nobodys_password_is_changed_unless_that_is_asked_for(database_url: str) -> None:
+    """Fault 90: a command with a slip in its address takes no account over."""
+    settings = {"DATABASE_URL": database_url}
+    make = ("users", "create-admin", "ada@example.com")
+    assert topup(*make, settings=settings, typed="correct horse battery\n").returncode == 0
+
+    def stored() -> str:
+        with psycopg.connect(database_url) as conn:
+            [row] = conn.execute("SELECT password_hash FROM users").fetchall()
+        return row[0]
+
+    before = stored()
+    refused = topup(*make, settings=settings, typed="another good password\n")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("Add --reset-password to make it an admin with a new password.\n")
+    assert stored() == before
+    assert topup(*make, "--reset-password", settings=settings, typed="another good password\n").returncode == 0
+    assert stored() != before
+
+
 @pytest.mark.parametrize(("email", "password"), [("nonsense", "correct horse battery"), ("ada@example.com", "short")])
 def test_admin_without_address_or_password_is_not_made(database_url: str, email: str, password: str) -> None:
     refused = topup("users", "create-admin", email, settings={"DATABASE_URL": database_url}, typed=f"{password}\n")

@@ -168,6 +168,9 @@ def create_admin(
     email: str,
     first_name: Annotated[str, typer.Option(help="As the admin is greeted.")] = "Admin",
     last_name: Annotated[str, typer.Option(help="May be empty.")] = "",
+    reset_password: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--reset-password", help="Also where the address has an account, whose password this ends.")
+    ] = False,
 ) -> None:
     """Make somebody an admin, with a password that is asked for, or read from standard input."""
     from topup.core import addresses, passwords
@@ -182,7 +185,7 @@ def create_admin(
     password = _password(is_new=True)
     if not passwords.LENGTH_MIN <= len(password) <= passwords.LENGTH_MAX:
         raise errors.Invalid(f"A password has {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.")
-    _run(_create_admin(settings, address, password, first_name, last_name))
+    _run(_create_admin(settings, address, password, first_name, last_name, is_password_reset=reset_password))
     typer.echo(f"{address} is an admin.")
 
 
@@ -272,12 +275,21 @@ async def _seed(settings: Settings) -> None:
     typer.echo(f"{added} packages and {tiers} session prices added.")
 
 
-async def _create_admin(settings: Settings, email: str, password: str, first_name: str, last_name: str) -> None:
+async def _create_admin(
+    settings: Settings, email: str, password: str, first_name: str, last_name: str, *, is_password_reset: bool
+) -> None:
     from topup.flows import create_admin as flow
     from topup.runtime import house
 
     async with house.opened(settings) as home:
-        await flow.create_admin(home.pool, email=email, password=password, first_name=first_name, last_name=last_name)
+        await flow.create_admin(
+            home.pool,
+            email=email,
+            password=password,
+            first_name=first_name,
+            last_name=last_name,
+            is_password_reset=is_password_reset,
+        )
 
 
 async def _create_key(settings: Settings, name: str, scopes: "list[Scope]") -> None:

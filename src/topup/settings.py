@@ -16,6 +16,9 @@ from pydantic import AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SECRET_LENGTH_MIN = 32
+# Sixteen random bytes in hex have fewer different characters once in millions; `changeme` four times has seven.
+SECRET_CHARACTERS_MIN = 8
+_WEBHOOK_MARK = "whsec_"
 PORT_MAX = 65535
 _SECRET_NAMES = (
     "DATABASE_URL",
@@ -114,13 +117,19 @@ class Settings(BaseSettings):
         faults = [f"{name} is not set" for name, value in wanted.items() if not value]
         if wanted["JWT_SECRET"] and len(wanted["JWT_SECRET"]) < SECRET_LENGTH_MIN:
             faults.append(f"JWT_SECRET is shorter than {SECRET_LENGTH_MIN} characters")
+        elif wanted["JWT_SECRET"] and len(set(wanted["JWT_SECRET"])) < SECRET_CHARACTERS_MIN:
+            faults.append("JWT_SECRET is a few characters repeated: take a random one (`openssl rand -hex 32`)")
         if self.frontend_url and not _is_web_address(self.frontend_url):
             faults.append("FRONTEND_URL is no web address such as https://topup.example.com")
-        if any(not s.get_secret_value().startswith("whsec_") for s in self.stripe_webhook_secrets):
-            faults.append("STRIPE_WEBHOOK_SECRET does not start with whsec_")
+        if not all(_is_webhook_secret(s.get_secret_value()) for s in self.stripe_webhook_secrets):
+            faults.append("STRIPE_WEBHOOK_SECRET does not start with whsec_, or ends there")
         if self.smtp_tls == "off" and self.smtp_user:
             faults.append("TOPUP_SMTP_TLS is off, so SMTP_USER and SMTP_PASS would travel in the clear")
         return faults
+
+
+def _is_webhook_secret(text: str) -> bool:
+    return text.startswith(_WEBHOOK_MARK) and text != _WEBHOOK_MARK
 
 
 def _is_web_address(text: str) -> bool:

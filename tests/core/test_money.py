@@ -43,6 +43,13 @@ def test_major_amount_is_exact_and_never_a_float() -> None:
     assert str(money.major(10_000_010, "bhd")) == "10000.010"
 
 
+def test_every_currency_with_a_rule_of_its_own_is_one_that_may_be_charged() -> None:
+    """Fault 62."""
+    ruled = money.ZERO_DECIMAL | money.THREE_DECIMAL | money.WHOLE_UNITS_ONLY | set(money.MINIMUM_MINOR)
+    assert ruled - money.CURRENCIES == set()
+    assert {len(code) for code in money.CURRENCIES} == {3}
+
+
 def test_no_currency_stands_in_two_tables() -> None:
     """One currency has one exponent."""
     assert not money.ZERO_DECIMAL & money.THREE_DECIMAL

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 
 import httpx2
+import pytest
 
 from tests.web.conftest import ORIGIN
 from topup.runtime.house import House
@@ -117,6 +118,15 @@ async def test_health_asks_nobody_and_readiness_names_each_check(client: httpx2.
     ready = await client.get("/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "READY")
     assert ready.json()["checks"] == {"database": "ok", "schema": "ok"}
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/", "/api/credit-packages", "/openapi.json"])
+async def test_head_is_answered_like_get_without_the_body(client: httpx2.AsyncClient, path: str) -> None:
+    """Fault 67: and what takes no GET takes no HEAD."""
+    head, got = await client.head(path), await client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert (await client.head("/api/auth/login")).status_code == 405
 
 
 async def test_readiness_fails_while_the_database_is_away_and_health_does_not(

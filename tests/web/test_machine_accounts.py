@@ -73,7 +73,9 @@ async def test_many_puts_at_once_open_one_account(machine: Machine) -> None:
     assert len(set(ids)) == 1
 
 
-@pytest.mark.parametrize("external_id", ["a", "x" * 255, "Ünïcode 山田", "a b+c@d.e:1", "%25", "..."])
+@pytest.mark.parametrize(
+    "external_id", ["a", "x" * 255, "Ünïcode 山田", "a b+c@d.e:1", "%25", "...", "eu/7", "/", "a//b/"]
+)
 async def test_external_ids_are_any_text_of_the_host(machine: Machine, external_id: str) -> None:
     opened = await machine.client.put(f"/api/accounts/by-external-id/{quote(external_id, safe='')}", json={})
     assert (opened.status_code, opened.json()["externalId"]) == (201, external_id)

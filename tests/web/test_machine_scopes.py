@@ -49,7 +49,7 @@ async def status(client: httpx2.AsyncClient, call: tuple[str, str], key: str | N
 
 def test_every_call_of_the_door_is_in_this_table() -> None:
     routes = (route for router in (*door.LEAN, *door.ROUTERS) for route in router.routes if isinstance(route, APIRoute))
-    assert {(method, route.path) for route in routes for method in route.methods or ()} == set(CALLS)
+    assert {(method, route.path_format) for route in routes for method in route.methods or ()} == set(CALLS)
 
 
 async def test_each_scope_opens_its_own_calls_and_no_others(house: houses.House, client: httpx2.AsyncClient) -> None:

@@ -149,6 +149,7 @@ async def test_prices_and_credits_stay_within_their_bounds(admin: Visitor) -> No
         {"priceInCents": "1000"},
         {"currency": "GBP"},
         {"currency": "pounds"},
+        {"currency": "xyz"},
         {"name": ""},
         {"name": "x" * 101},
         {"description": "x" * 501},

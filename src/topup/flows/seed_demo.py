@@ -40,6 +40,7 @@ async def seed(pool: Pool, secrets: Secrets) -> None:
             password=secrets.admin_password,
             first_name=demo_people.ADMIN.first_name,
             last_name=demo_people.ADMIN.last_name,
+            is_password_reset=True,
         )
 
 

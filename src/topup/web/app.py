@@ -1,8 +1,8 @@
 """The web application: which routes there are, and which layers every request passes.
 
 Layers from outside to inside: request id, access log, security headers, CORS, anonymous cookie, last resort, body
-limit, then the framework's own handlers (`topup.web.errors`). Called by the command line, the demo and the tests; it
-opens nothing.
+limit, HEAD as GET, then the framework's own handlers (`topup.web.errors`). Called by the command line, the demo and the
+tests; it opens nothing.
 """
 
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from topup.web import (
     body_limit,
     csrf,
     errors,
+    heads,
     health,
     last_resort,
     metrics,
@@ -116,6 +117,7 @@ def _layers(settings: Settings) -> list[Middleware]:
         Middleware(csrf.AnonymousCookie, settings=settings),
         Middleware(last_resort.LastResort),
         Middleware(body_limit.BodyLimit),
+        Middleware(heads.Heads),
     ]
 
 

@@ -42,7 +42,6 @@ _PATTERNS: Mapping[str, str] = {
     models.NAME_PATTERN: "This must be one line with at least one visible character.",
     models.TEXT_PATTERN: "This must not have control characters.",
     models.ID_PATTERN: "This must be one line of well-formed text with at least one visible character.",
-    models.CURRENCY_PATTERN: "This must be three lower-case letters such as gbp.",
 }
 
 

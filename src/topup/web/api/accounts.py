@@ -27,7 +27,7 @@ ExternalId = Annotated[
         min_length=1,
         max_length=255,
         pattern=models.ID_PATTERN,
-        description="Your own id of the user, any text without `/`.",
+        description="Your own id of the user, any text; percent-encoded, a `/` too.",
     ),
 ]
 
@@ -90,7 +90,7 @@ class _LotPlace(BaseModel):
 
 
 @router.put(
-    "/by-external-id/{external_id}",
+    "/by-external-id/{external_id:path}",
     responses={status.HTTP_201_CREATED: {"model": AccountAnswer, "description": "Opened just now."}},
 )
 async def put_account(

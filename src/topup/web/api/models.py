@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from topup import errors
+from topup.core import money
 
 WHOLE_MAX = 2**53 - 1
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -35,9 +36,6 @@ NAME_PATTERN = f"^[^{_REFUSED}]*[^{_REFUSED}{_INVISIBLE}][^{_REFUSED}]*$"
 ID_PATTERN = NAME_PATTERN.replace("[^", r"[^\ufffd")
 """A name in an address: bytes there that are no UTF-8 arrive as U+FFFD, and two names must not become one."""
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
-
-
-CURRENCY_PATTERN = "^[a-z]{3}$"
 
 
 class Body(BaseModel):
@@ -92,6 +90,12 @@ def _row_id(value: object) -> UUID:
         raise errors.NotFound from None
 
 
+def _currency(code: str) -> str:
+    if code not in money.CURRENCIES:
+        raise ValueError("This must be a currency that Stripe takes, in lower case, such as gbp.")
+    return code
+
+
 def _rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -123,6 +127,13 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=NAME_PATTERN),
 
 Secret = Annotated[str, Field(min_length=1, max_length=8192, pattern=LINE_PATTERN)]
 """A token that is only looked up or compared."""
+
+Currency = Annotated[
+    str,
+    AfterValidator(_currency),
+    WithJsonSchema({"type": "string", "enum": sorted(money.CURRENCIES), "description": "ISO 4217, lower case."}),
+]
+"""A currency that a price may be in."""
 
 FreeJson = Annotated[dict[str, Any], AfterValidator(_clean)]
 """A caller's own object, kept as it is."""

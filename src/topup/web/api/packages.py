@@ -24,7 +24,6 @@ router = APIRouter(prefix="/api/credit-packages", tags=["Packages"])
 Description = Annotated[models.Text, Field(max_length=500)]
 Credits = Annotated[models.Whole, Field(ge=1, le=100_000)]
 Price = Annotated[models.Whole, Field(ge=1, le=10_000_000, description="In minor units, such as pence.")]
-Currency = Annotated[str, Field(pattern=models.CURRENCY_PATTERN, description="ISO 4217, lower case.")]
 ValidDays = Annotated[
     models.Whole, Field(ge=1, le=36_500, description="How long the credits live after buying; null for ever.")
 ]
@@ -40,7 +39,7 @@ class NewPackage(models.Body):
     description: Description | None = None
     credits: Credits
     price_in_cents: Price
-    currency: Currency = "gbp"
+    currency: models.Currency = "gbp"
     is_active: bool = True
     valid_days: ValidDays | None = None
     refund_days: RefundDays | None = None
@@ -58,7 +57,7 @@ class Changes(models.Body):
     description: Description | None = None
     credits: Credits = _ABSENT
     price_in_cents: Price = _ABSENT
-    currency: Currency = _ABSENT
+    currency: models.Currency = _ABSENT
     is_active: bool = _ABSENT
     valid_days: ValidDays | None = None
     refund_days: RefundDays | None = None
