@@ -1,6 +1,8 @@
 """What the guides say about settings, events and tables is true: each name both ways, each statement run."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -15,6 +17,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 SETTINGS = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
 GO_LIVE = (DOCS / "how-to" / "go-live.md").read_text(encoding="utf-8")
 TROUBLESHOOT = (DOCS / "how-to" / "troubleshoot.md").read_text(encoding="utf-8")
+FAULT_TABLE = DOCS.parent / "scripts" / "fault_table.py"
 WORKER = (DOCS / "operating" / "worker.md").read_text(encoding="utf-8")
 
 
@@ -67,3 +70,9 @@ def test_every_statement_of_a_guide_runs(guide: str, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.replace(":'reference'", "'x'").encode())
+
+
+def test_the_table_of_faults_is_what_the_tests_say() -> None:
+    """After a test that names a fault, or a conflict in the table: `.venv/bin/python scripts/fault_table.py`."""
+    made = subprocess.run([sys.executable, str(FAULT_TABLE), "--check"], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr or "stale: run scripts/fault_table.py and commit the page"

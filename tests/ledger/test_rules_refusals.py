@@ -146,7 +146,7 @@ RUNGS: list[tuple[str, Callable[[Scene], None], Make, str]] = [
 def test_refusal_has_its_name_and_moves_nothing(
     scene: Scene, prepare: Callable[[Scene], None], make: Make, code: str
 ) -> None:
-    """Faults 42-44, 62 and 65."""
+    """Faults 42 to 44, 62 and 65."""
     prepare(scene)
     scene.paper.settle(scene.alice)
     before = copy.deepcopy((scene.alice, scene.bob, scene.hold, len(scene.paper.lines), len(scene.paper.holds)))

@@ -218,7 +218,7 @@ async def test_a_retry_after_the_keys_rotation_replays(
 
 
 async def test_answers_are_kept_as_long_as_the_ledger(machine: Machine, database_url: str) -> None:
-    """Fault 32's cousin: a key of long ago still stands for what it did."""
+    """A key of long ago still stands for what it did."""
     account_id = await machine.account(granted=10)
     first = await machine.spend(account_id, 1, key="k")
     with psycopg.connect(database_url) as connection:

@@ -178,7 +178,7 @@ async def test_an_id_that_cannot_be_ours_is_simply_not_there(admin: Visitor) -> 
 
 
 async def test_a_repeated_creation_under_one_key_is_done_once(admin: Visitor, database_url: str) -> None:
-    """Faults 51-54."""
+    """Faults 51 to 54."""
     key = {"Idempotency-Key": "make-small"}
     answers = await asyncio.gather(*(admin.client.post(PATH, json=SMALL, headers=key) for _ in range(5)))
     assert {answer.status_code for answer in answers} == {201}
