@@ -42,7 +42,10 @@ async def add_many(
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """What staff see of an allocation; `unused` is still with the student, part of it perhaps on hold."""
+    """What staff see of an allocation; `unused` is still with the student, part of it perhaps on hold.
+
+    What has ended and not yet gone back is neither `unused` nor `used`: it is on its way to the pool.
+    """
 
     id: UUID
     institution_id: UUID
@@ -55,6 +58,7 @@ class Allocation:
     returned: int
     expired: int
     unused: int
+    used: int
     ends_at: datetime | None
     created_at: datetime
     closed_at: datetime | None
@@ -62,12 +66,17 @@ class Allocation:
 
 PAGE = """
     SELECT al.id, al.institution_id, al.membership_id, m.email, u.first_name, u.last_name, al.account_id, al.quantity,
-        al.returned, al.expired, coalesce(left_over.unused, 0)::bigint AS unused, al.ends_at, al.created_at,
-        al.closed_at
+        al.returned, al.expired, coalesce(left_over.unused, 0)::bigint AS unused,
+        (al.quantity - al.returned - al.expired - coalesce(left_over.unused, 0) - coalesce(ending.unused, 0))::bigint
+            AS used,
+        al.ends_at, al.created_at, al.closed_at
     FROM (
         SELECT * FROM allocations
         WHERE institution_id = %(institution_id)s AND (%(before_id)s::uuid IS NULL OR id < %(before_id)s)
             AND (%(membership_id)s::uuid IS NULL OR membership_id = %(membership_id)s)
+            AND (%(email_part)s = '' OR membership_id IN (
+                SELECT id FROM memberships
+                WHERE institution_id = %(institution_id)s AND strpos(email, %(email_part)s) > 0))
         ORDER BY id DESC LIMIT %(limit)s
     ) AS al
     JOIN memberships m ON m.id = al.membership_id
@@ -76,17 +85,28 @@ PAGE = """
         SELECT sum(l.remaining + l.held) AS unused FROM lots l
         WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND (l.remaining > 0 OR l.held > 0)
     ) AS left_over ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id
+        WHERE e.account_id = al.account_id AND e.settled_at IS NULL AND l.transfer_id = al.transfer_id
+    ) AS ending ON true
     ORDER BY al.id DESC
 """
 
 
 async def page(
-    conn: sql.Connection, institution_id: UUID, *, membership_id: UUID | None, before_id: UUID | None, limit: int
+    conn: sql.Connection,
+    institution_id: UUID,
+    *,
+    membership_id: UUID | None,
+    email_part: str,
+    before_id: UUID | None,
+    limit: int,
 ) -> list[Allocation]:
-    """An institution's allocations, newest first; of one member, when one is named."""
+    """An institution's allocations, newest first; of one member, or of addresses that have a part in them."""
     parameters = {
         "institution_id": institution_id,
         "membership_id": membership_id,
+        "email_part": email_part,
         "before_id": before_id,
         "limit": limit,
     }
@@ -95,11 +115,19 @@ async def page(
 
 FIND = """
     SELECT al.id, al.institution_id, al.membership_id, m.email, u.first_name, u.last_name, al.account_id, al.quantity,
-        al.returned, al.expired, coalesce((
-            SELECT sum(l.remaining + l.held) FROM lots l
-            WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND (l.remaining > 0 OR l.held > 0)
-        ), 0)::bigint AS unused, al.ends_at, al.created_at, al.closed_at
+        al.returned, al.expired, coalesce(left_over.unused, 0)::bigint AS unused,
+        (al.quantity - al.returned - al.expired - coalesce(left_over.unused, 0) - coalesce(ending.unused, 0))::bigint
+            AS used,
+        al.ends_at, al.created_at, al.closed_at
     FROM allocations al JOIN memberships m ON m.id = al.membership_id LEFT JOIN users u ON u.id = m.user_id
+    LEFT JOIN LATERAL (
+        SELECT sum(l.remaining + l.held) AS unused FROM lots l
+        WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND (l.remaining > 0 OR l.held > 0)
+    ) AS left_over ON true
+    LEFT JOIN LATERAL (
+        SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id
+        WHERE e.account_id = al.account_id AND e.settled_at IS NULL AND l.transfer_id = al.transfer_id
+    ) AS ending ON true
     WHERE al.id = %s
 """
 

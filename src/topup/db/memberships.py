@@ -15,21 +15,27 @@ from topup.db import sql
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A person's own place in an institution. A student invited under their address has one before they accept."""
+    """A person's own place in an institution. A student invited under their address has one before they accept.
+
+    `holds_sessions`: sessions were ever given to it, so there is something to see of them.
+    """
 
     membership_id: UUID
     institution_id: UUID
     institution_name: str
     role: Role
     status: str
+    holds_sessions: bool
 
 
 SEATS = """
-    SELECT m.id AS membership_id, m.institution_id, i.name AS institution_name, m.role, m.status
+    SELECT m.id AS membership_id, m.institution_id, i.name AS institution_name, m.role, m.status,
+        EXISTS (SELECT FROM accounts a WHERE a.membership_id = m.id) AS holds_sessions
     FROM memberships m JOIN institutions i ON i.id = m.institution_id
     WHERE m.user_id = %(user_id)s AND m.status = 'ACTIVE'
     UNION
-    SELECT m.id, m.institution_id, i.name, m.role, m.status
+    SELECT m.id, m.institution_id, i.name, m.role, m.status,
+        EXISTS (SELECT FROM accounts a WHERE a.membership_id = m.id)
     FROM memberships m JOIN institutions i ON i.id = m.institution_id
     WHERE m.email = %(email)s AND m.status = 'INVITED' AND m.role = 'STUDENT'
     ORDER BY membership_id DESC

@@ -1,4 +1,4 @@
-"""Fills a demo: its people, each with an account, and the key of a host application.
+"""Fills a demo: its people, each with an account, their institution, and the key of a host application.
 
 Run at each start: what is there stays, but the admin's password is again the one that the start prints.
 """
@@ -10,7 +10,7 @@ import psycopg_pool
 from topup import errors
 from topup.core import api_keys, demo_people, ids
 from topup.db import demo, sql, users
-from topup.flows import create_admin, hashing, welcome
+from topup.flows import create_admin, hashing, seed_demo_institution, welcome
 
 Pool = psycopg_pool.AsyncConnectionPool
 HOST_APPLICATION = "Demo host application"
@@ -27,9 +27,9 @@ class Secrets:
 async def seed(pool: Pool, secrets: Secrets) -> None:
     """Make whoever and whatever is missing. Nobody's balance is touched."""
     async with pool.connection() as conn:
-        for person in demo_people.EVERYONE:
-            if not person.is_admin:
-                await _add(conn, person)
+        new = [person for person in demo_people.EVERYONE if not person.is_admin and await _add(conn, person)]
+        if demo_people.OLIVIA in new:
+            await seed_demo_institution.seed(conn)
         await _keep_key(conn, secrets.api_key)
         admin = await users.credentials(conn, demo_people.ADMIN.email)
     stored = admin.password_hash if admin is not None else None
@@ -44,10 +44,13 @@ async def seed(pool: Pool, secrets: Secrets) -> None:
         )
 
 
-async def _add(conn: sql.Connection, person: demo_people.DemoPerson) -> None:
+async def _add(conn: sql.Connection, person: demo_people.DemoPerson) -> bool:
+    """Whether they had to be made."""
     added = await demo.add_person(conn, ids.new(), person)
-    if added is not None:
-        await welcome.settle(conn, added)
+    if added is None:
+        return False
+    await welcome.settle(conn, added)
+    return True
 
 
 async def _keep_key(conn: sql.Connection, text: str) -> None:

@@ -29,12 +29,18 @@ async def given(
     pool: AsyncConnectionPool,
     institution_id: UUID,
     *,
-    membership_id: UUID | None,
-    before_id: UUID | None,
+    membership_id: UUID | None = None,
+    email_part: str = "",
+    before_id: UUID | None = None,
     limit: int,
 ) -> Sequence[Allocation]:
     """Allocations, newest first."""
     async with pool.connection() as conn:
         return await allocations.page(
-            conn, institution_id, membership_id=membership_id, before_id=before_id, limit=limit
+            conn,
+            institution_id,
+            membership_id=membership_id,
+            email_part=email_part,
+            before_id=before_id,
+            limit=limit,
         )

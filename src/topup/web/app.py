@@ -40,7 +40,8 @@ from topup.web.api import (
 )
 from topup.web.api import credits as credits_api
 from topup.web.api import payments as payments_api
-from topup.web.pages import account, assets, demo, payments, prices, problems, returned, sign_in, sign_up
+from topup.web.pages import account, assets, demo, payments, pool, prices, problems, returned, sign_in, sign_up
+from topup.web.pages import institutions as institution_pages
 
 API: tuple[APIRouter, ...] = (
     *machine.ROUTERS,
@@ -65,6 +66,8 @@ PAGES: tuple[APIRouter, ...] = (
     account.router,
     returned.router,
     payments.router,
+    institution_pages.router,
+    pool.router,
     demo.router,
 )
 CONTRACT_VERSION = "1.0"

@@ -4,6 +4,7 @@ Looks the login up at every request, once, so that signing out, a ban and a chan
 `topup.web.auth` turns what is found here into what a handler may depend on.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 from fastapi import Request
@@ -11,7 +12,8 @@ from fastapi import Request
 from topup import errors
 from topup.core import tokens
 from topup.core.people import Person
-from topup.db import logins
+from topup.db import logins, memberships
+from topup.db.memberships import Seat
 from topup.web import context, cookies
 
 
@@ -41,6 +43,19 @@ async def page_person(request: Request) -> Person | None:
     if not hasattr(request.state, "page_person"):
         request.state.page_person = await _page_person(request)
     return cast("Person | None", request.state.page_person)
+
+
+async def page_seats(request: Request) -> Sequence[Seat]:
+    """Where the person of the page cookie belongs, newest first; asked of the database once a request."""
+    if not hasattr(request.state, "page_seats"):
+        person = await page_person(request)
+        request.state.page_seats = [] if person is None else await _page_seats(request, person)
+    return cast("Sequence[Seat]", request.state.page_seats)
+
+
+async def _page_seats(request: Request, person: Person) -> Sequence[Seat]:
+    async with context.house_of(request).pool.connection() as conn:
+        return await memberships.seats(conn, user_id=person.user_id, email=person.email)
 
 
 async def _page_person(request: Request) -> Person | None:

@@ -84,7 +84,8 @@ async def sign_in(request: Request, house: HouseDep, slug: str) -> Response:
     person = demo_people.by_slug(slug)
     if person is None:
         raise errors.NotFound
-    return entering.signed_in(request, await demo_sign_in.demo_sign_in(house.pool, person), frame.HOME)
+    after = frame.INSTITUTIONS if person.is_staff else frame.HOME
+    return entering.signed_in(request, await demo_sign_in.demo_sign_in(house.pool, person), after)
 
 
 def _mail(one: mails.Kept) -> Mail:

@@ -21,6 +21,8 @@ _WHAT_TO_ENTER = {
     "lastName": "Enter your last name, up to 100 characters.",
     "email": "Enter a whole address, such as name@example.com.",
     "password": f"Enter a password of {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.",
+    "name": "Enter a name, up to 200 characters.",
+    "billingEmail": "Enter a whole address, such as name@example.com.",
     "otp": "Enter the six digits from the mail.",
 }
 _SECRET = frozenset({"password", "otp"})

@@ -5,6 +5,7 @@ Called by each file of pages. It decides nothing about money and reads nothing b
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -13,13 +14,19 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from topup.core import demo_people
 from topup.core.demo_people import DemoPerson
 from topup.core.people import Person
+from topup.db.memberships import Seat
 from topup.web import context, csrf, people
 from topup.web.pages import reader, rendering
 
 HOME = rendering.HOME
 PATH_LENGTH_MAX = 500
+INSTITUTIONS, SESSIONS = "/institutions", "/sessions"
 _LINKS = (("/", "Buy credits"), ("/account", "Account"), ("/payments", "Payments"))
 _SEE_OTHER = 303
+
+
+# What aria-current says of a link: it leads to this very page, to a page that this one belongs under, or elsewhere.
+Here = Literal["page", "true", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,21 @@ class Link:
 
     href: str
     text: str
-    is_here: bool
+    here: Here
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """The navigation of staff and admins, on the left of a wide screen and above the page on a narrow one.
+
+    `label` says what it leads through, `title` and `subtitle` whose it is; `others` are the same for somebody else.
+    """
+
+    label: str
+    title: str
+    subtitle: str
+    links: Sequence[Link]
+    others: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +77,22 @@ class Shell:
         return f"{self.person.first_name} {self.person.last_name}".strip() or self.person.email
 
 
-async def show(request: Request, template: str, *, status: int = 200, **values: object) -> Response:
-    """A whole page, for whoever is signed in or nobody."""
+async def show(
+    request: Request, template: str, *, status: int = 200, rail: Rail | None = None, **values: object
+) -> Response:
+    """A whole page, for whoever is signed in or nobody; with a rail for staff and admins."""
     person = await people.page_person(request)
-    shell = _shell(request, person, await csrf.token(request))
-    return HTMLResponse(rendering.html(template, shell=shell, reader=reader.of_request(request), **values), status)
+    shell = _shell(request, person, await csrf.token(request), links=_links(request, await people.page_seats(request)))
+    values = {**values, "shell": shell, "rail": rail, "reader": reader.of_request(request)}
+    return HTMLResponse(rendering.html(template, **values), status)
 
 
 def show_bare(
     request: Request, template: str, *, status: int, headers: Mapping[str, str], **values: object
 ) -> Response:
     """A whole page that asks nobody who is signed in, for when nothing may be working."""
-    shell = _shell(request, None, "", is_bare=True)
-    text = rendering.html(template, shell=shell, reader=reader.of_request(request), **values)
+    shell = _shell(request, None, "", links=_links(request, ()), is_bare=True)
+    text = rendering.html(template, shell=shell, rail=None, reader=reader.of_request(request), **values)
     return HTMLResponse(text, status, dict(headers))
 
 
@@ -90,6 +114,14 @@ def to_sign_in(request: Request) -> Response:
     return go(target)
 
 
+def link(request: Request, href: str, text: str, *, has_below: bool = False) -> Link:
+    """A link that knows whether it leads here, or `has_below` pages under its address and this is one of them."""
+    here = request.url.path
+    if here == href:
+        return Link(href, text, "page")
+    return Link(href, text, "true" if has_below and here.startswith(f"{href}/") else "")
+
+
 def is_fragment(request: Request) -> bool:
     """Whether htmx asks, which puts the answer into the page that is there."""
     return request.headers.get("hx-request") == "true"
@@ -108,13 +140,24 @@ def _page_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _shell(request: Request, person: Person | None, csrf_token: str, *, is_bare: bool = False) -> Shell:
+def _links(request: Request, seats: Sequence[Seat]) -> list[Link]:
+    """The main navigation of whoever has these seats."""
+    found = [link(request, href, text, has_below=href == "/payments") for href, text in _LINKS]
+    if any(seat.holds_sessions for seat in seats):
+        found.append(link(request, SESSIONS, "My sessions"))
+    if any(seat.role != "STUDENT" for seat in seats):
+        found.append(link(request, INSTITUTIONS, "Institution", has_below=True))
+    return found
+
+
+def _shell(
+    request: Request, person: Person | None, csrf_token: str, *, links: Sequence[Link], is_bare: bool = False
+) -> Shell:
     house = context.house_of(request)
-    here = request.url.path
     return Shell(
         app_name=house.settings.app_name,
         person=person,
-        links=[Link(href, text, href == here) for href, text in _LINKS] if person or is_bare else [],
+        links=links if person or is_bare else [],
         csrf_field=csrf.FIELD,
         csrf_token=csrf_token,
         is_bare=is_bare,

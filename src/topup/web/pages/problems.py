@@ -13,6 +13,7 @@ from starlette.responses import Response
 from topup.web import errors
 from topup.web.pages import frame
 
+_UNAUTHORIZED = 401
 _INTERNAL = 500
 
 
@@ -68,7 +69,9 @@ _OURS = Words(
 
 
 def page(request: Request, problem: errors.Problem) -> Response:
-    """The error as a page, with its own status and headers."""
+    """The error as a page, with its own status and headers; who is to sign in first is sent there."""
+    if problem.status == _UNAUTHORIZED:
+        return frame.to_sign_in(request)
     words = _OURS if problem.status == _INTERNAL else _WORDS.get(problem.status, _OTHER)
     shown = Shown(
         status=problem.status,

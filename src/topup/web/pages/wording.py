@@ -1,14 +1,17 @@
-"""The states of a payment in plain words: what happened, what it means for the money, what to do next.
+"""The states of a payment in plain words: what happened, what it means for the money, what to do next. And the roles.
 
 Pure. One table for the payments list, the payment's own page and the return page, so that they never disagree.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from topup.core.roles import Role
 from topup.web.pages import figures
 
 Tone = Literal["good", "waiting", "careful", "bad"]
+ROLES: Mapping[Role, str] = {"OWNER": "Owner", "BILLING": "Billing", "MANAGER": "Manager", "STUDENT": "Student"}
 
 
 @dataclass(frozen=True, slots=True)

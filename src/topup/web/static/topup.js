@@ -44,6 +44,24 @@
     }
   });
 
+  // A menu closes by Escape and by a click beside it.
+  const closeMenus = (except) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(except)) menu.open = false;
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target));
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // On a narrow screen the navigation may be wider than the page: where one is comes into view.
+  for (const here of document.querySelectorAll("nav [aria-current]")) {
+    const strip = here.closest("ul");
+    strip.scrollLeft += here.getBoundingClientRect().left - strip.getBoundingClientRect().left - 20;
+  }
+
   document.addEventListener("htmx:after:swap", () => reveal(document));
   reveal(document);
 })();
