@@ -3,6 +3,8 @@
 # Written for GNU make 3.81 too, which is what macOS has.
 
 PYTHON ?= python3
+# The tests run side by side, each process with a PostgreSQL of its own; ARGS="-n 0" runs them in one.
+PYTEST := .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 BIN := .venv/bin
 UV := uv==0.13.9
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml
@@ -16,14 +18,14 @@ demo: run-environment ## Run everything on this machine: the app, a database, an
 	@exec $(BIN)/topup demo $(ARGS)
 
 test: dev-environment ## Run the tests (ARGS="-k receive" for some of them)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: dev-environment ## All that CI asks for: format, lint, types, import contract, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 verify: run-environment ## Check the invariants of the demo's data, while it runs or not
 	@exec $(BIN)/topup verify $(ARGS)

@@ -4,6 +4,8 @@
 database does not let us make roles, the triggers alone guard the ledger and `topup doctor` says so.
 """
 
+import contextlib
+
 import psycopg
 from psycopg import sql
 
@@ -18,6 +20,9 @@ MAY_WEAR = """
     FROM pg_roles WHERE rolname = %s
 """
 TURN = "SELECT pg_advisory_lock(%s)"
+# Advisory locks are a database's own and roles the server's: two databases may be migrated at the same moment.
+CROSSED = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.InternalError_)
+TRIES = 5
 
 # History is written once: no UPDATE and no DELETE. The schema's own version is none of a running program's business.
 GRANTS = (
@@ -36,14 +41,21 @@ def ensure(database_url: str) -> bool:
     """Make the role, or give it what the newest schema needs; False where the database does not let us."""
     with psycopg.connect(database_url, autocommit=True) as conn:
         conn.execute(TURN, [migrate.LOCK_KEY])
-        try:
-            with conn.transaction():
-                if conn.execute(EXISTS, [NAME]).fetchone() is None:
-                    conn.execute(sql.SQL("CREATE ROLE {role} NOLOGIN").format(role=sql.Identifier(NAME)))
-                for grant in GRANTS:
-                    conn.execute(sql.SQL(grant).format(role=sql.Identifier(NAME)))
-        except psycopg.errors.InsufficientPrivilege:
-            return False
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(*CROSSED):
+                return _made(conn)
+        return _made(conn)
+
+
+def _made(conn: psycopg.Connection) -> bool:
+    try:
+        with conn.transaction():
+            if conn.execute(EXISTS, [NAME]).fetchone() is None:
+                conn.execute(sql.SQL("CREATE ROLE {role} NOLOGIN").format(role=sql.Identifier(NAME)))
+            for grant in GRANTS:
+                conn.execute(sql.SQL(grant).format(role=sql.Identifier(NAME)))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
     return True
 
 
