@@ -7,16 +7,13 @@ they run, so that `--help` is quick.
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topup import errors
+from topup import cli_stripe, errors, terminal
 from topup.runtime import environment
 from topup.settings import Settings
 
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from topup.core.api_keys import Scope
     from topup.runtime.demo import Stage
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SANDBOX_PORT = 8420
 SANDBOX_DATA = "stripe-sandbox.sqlite"
 
@@ -37,6 +33,7 @@ users = typer.Typer(no_args_is_help=True, help="People.")
 app.add_typer(users, name="users")
 keys = typer.Typer(no_args_is_help=True, help="API keys of host applications.")
 app.add_typer(keys, name="keys")
+app.add_typer(cli_stripe.events, name="events")
 
 
 def main() -> None:
@@ -57,16 +54,16 @@ def demo(
     from topup.runtime import demo as stages
     from topup.runtime import demo_folder, logs
 
-    _prepare()
+    terminal.prepare()
     stages.be_local()
     given = environment.read()
     stages.ensure_not_live(given)
     logs.configure("warning" if given.log_level == "info" else given.log_level)
     folder = (data or demo_folder.default()).absolute()
-    with _ended_in_order(), demo_folder.taken(folder):
+    with terminal.ended_in_order(), demo_folder.taken(folder):
         bound = _bind_for_demo(folder, port)
         with contextlib.closing(bound), stages.opened(folder, given, bound=bound) as stage:
-            _run(_demo(stage, bound))
+            terminal.run(_demo(stage, bound))
 
 
 @app.command()
@@ -74,11 +71,11 @@ def serve() -> None:
     """Answer HTTP requests, with the settings of the environment."""
     from topup.runtime import logs
 
-    _prepare()
+    terminal.prepare()
     settings = environment.read()
     logs.configure(settings.log_level)
-    with _ended_in_order():
-        _run(_serve(settings))
+    with terminal.ended_in_order():
+        terminal.run(_serve(settings))
 
 
 @app.command()
@@ -86,11 +83,11 @@ def worker() -> None:
     """Do what happens without anybody asking: mails, retries, timers."""
     from topup.runtime import logs
 
-    _prepare()
+    terminal.prepare()
     settings = environment.read()
     logs.configure(settings.log_level)
-    with _ended_in_order():
-        _run(_work(settings))
+    with terminal.ended_in_order():
+        terminal.run(_work(settings))
 
 
 @app.command()
@@ -112,10 +109,10 @@ def migrate() -> None:
 @app.command()
 def seed() -> None:
     """Put the three packages of a new deployment on sale."""
-    _prepare()
+    terminal.prepare()
     settings = environment.read()
     _ensure_database(settings)
-    _run(_seed(settings))
+    terminal.run(_seed(settings))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
@@ -139,7 +136,7 @@ def doctor(
     from topup.runtime import logs
     from topup.runtime.doctor import examination
 
-    _prepare()
+    terminal.prepare()
     logs.configure("critical")
     asked = examination.Asked(
         url=url, is_buying=buy, email=email or "", password=_password() if email else "", mail_to=mail_to, data=data
@@ -156,11 +153,11 @@ def verify(
     """Check that everything holds which must hold of the data, while all goes on; freeze accounts where it does not."""
     from topup.runtime import logs, verifying
 
-    _prepare()
+    terminal.prepare()
     logs.configure("critical")
     given = environment.read()
-    with _ended_in_order(), verifying.database_url(given, data) as url:
-        _run(_verify(url, anchor))
+    with terminal.ended_in_order(), verifying.database_url(given, data) as url:
+        terminal.run(_verify(url, anchor))
 
 
 @users.command("create-admin")
@@ -175,7 +172,7 @@ def create_admin(
     """Make somebody an admin, with a password that is asked for, or read from standard input."""
     from topup.core import addresses, passwords
 
-    _prepare()
+    terminal.prepare()
     settings = environment.read()
     _ensure_database(settings)
     try:
@@ -185,7 +182,7 @@ def create_admin(
     password = _password(is_new=True)
     if not passwords.LENGTH_MIN <= len(password) <= passwords.LENGTH_MAX:
         raise errors.Invalid(f"A password has {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.")
-    _run(_create_admin(settings, address, password, first_name, last_name, is_password_reset=reset_password))
+    terminal.run(_create_admin(settings, address, password, first_name, last_name, is_password_reset=reset_password))
     typer.echo(f"{address} is an admin.")
 
 
@@ -197,7 +194,7 @@ def create_key(
     """Make an API key and print it, this once."""
     from topup.core import api_keys
 
-    _prepare()
+    terminal.prepare()
     settings = environment.read()
     _ensure_database(settings)
     unknown = [word for word in scope if word not in api_keys.SCOPES]
@@ -205,7 +202,7 @@ def create_key(
         raise errors.Invalid(f"There is no scope {unknown[0]}; there are {', '.join(api_keys.SCOPES)}.")
     if not 1 <= len(name.strip()) <= api_keys.NAME_LENGTH_MAX:
         raise errors.Invalid(f"A name has 1 to {api_keys.NAME_LENGTH_MAX} characters.")
-    _run(_create_key(settings, name.strip(), [known for known in api_keys.SCOPES if known in scope]))
+    terminal.run(_create_key(settings, name.strip(), [known for known in api_keys.SCOPES if known in scope]))
 
 
 async def _demo(stage: "Stage", bound: "socket.socket") -> None:
@@ -215,7 +212,7 @@ async def _demo(stage: "Stage", bound: "socket.socket") -> None:
     from topup.web import app as web
     from topup.web import serving, work_figures
 
-    stop = _stop_by_signals()
+    stop = terminal.stop_by_signals()
     async with house.opened(stage.settings, role=app_role.NAME) as home:
         await stage.furnish(home)
         async with asyncio.TaskGroup() as group:
@@ -227,7 +224,7 @@ async def _demo(stage: "Stage", bound: "socket.socket") -> None:
                 bound,
                 settings=stage.settings,
                 stop=stop,
-                on_ready=lambda: _say(demo_words.of(stage)),
+                on_ready=lambda: terminal.say(demo_words.of(stage)),
             )
 
 
@@ -236,7 +233,7 @@ async def _serve(settings: Settings) -> None:
     from topup.web import app as web
     from topup.web import metrics, serving, work_figures
 
-    stop = _stop_by_signals()
+    stop = terminal.stop_by_signals()
     async with start.opened(settings) as home:
         shown = (
             metrics.serve(settings.host, settings.metrics_port) if settings.metrics_port else contextlib.nullcontext()
@@ -251,7 +248,7 @@ async def _work(settings: Settings) -> None:
     from topup import worker as work
     from topup.runtime import start
 
-    stop = _stop_by_signals()
+    stop = terminal.stop_by_signals()
     async with start.opened(settings) as home:
         await work.run(home, stop=stop)
 
@@ -260,7 +257,7 @@ async def _verify(url: str, anchor: Path | None) -> None:
     from topup.runtime import verifying
 
     outcome = await verifying.run(url, anchor=anchor)
-    _say("\n".join(outcome.lines))
+    terminal.say("\n".join(outcome.lines))
     if not outcome.is_well:
         raise typer.Exit(1)
 
@@ -299,55 +296,6 @@ async def _create_key(settings: Settings, name: str, scopes: "list[Scope]") -> N
     async with house.opened(settings) as home:
         created = await flow.create(home.pool, name=name, scopes=scopes, created_by=None)
     typer.echo(created.text)
-
-
-def _say(words: str) -> None:
-    """Print what somebody waits for, also through a pipe; that they have stopped reading ends nothing."""
-    with contextlib.suppress(BrokenPipeError):
-        print(words, flush=True)  # noqa: T201 - what the command is started for
-
-
-def _prepare() -> None:
-    """Give httpx2 to whatever imports httpx, which is no longer looked after: Stripe's SDK does."""
-    import httpx2
-
-    httpx2.alias_httpx()
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    import uvloop
-
-    try:
-        uvloop.run(work)
-    finally:
-        _leave_signals_alone()
-
-
-def _stop_by_signals() -> asyncio.Event:
-    """An event that SIGTERM, Ctrl-C and the closing of the terminal set."""
-    stop = asyncio.Event()
-    for number in ENDING:
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-@contextlib.contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """Before and after the event loop runs, the same signals unwind what has been opened, once and undisturbed."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        _leave_signals_alone()
-        raise KeyboardInterrupt
-
-    for number in ENDING:
-        signal.signal(number, end)
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
-
-
-def _leave_signals_alone() -> None:
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _bind_for_demo(folder: Path, port: int | None) -> "socket.socket":

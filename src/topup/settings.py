@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     key_requests_per_second: int = Field(
         default=5000, ge=1, validation_alias=AliasChoices("TOPUP_KEY_REQUESTS_PER_SECOND")
     )
+    # What Stripe said in an event; its id and outcome are kept for ever.
+    events_kept_days: int = Field(default=90, ge=1, validation_alias=AliasChoices("TOPUP_EVENTS_KEPT_DAYS"))
     trusted_proxies: str = Field(default="", validation_alias=AliasChoices("TOPUP_TRUSTED_PROXIES"))
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
         default="info", validation_alias=AliasChoices("TOPUP_LOG_LEVEL")

@@ -19,10 +19,11 @@ from topup.db import heartbeats
 from topup.flows import (
     catch_up,
     close_unpaid,
+    forget_events,
     forget_mails,
     forget_sign_ins,
-    receive,
     remind_expiry,
+    retry_events,
     return_ended,
     send_mails,
     settle,
@@ -68,6 +69,11 @@ TIMERS = (
     Timer("remind of expiry", "7 * * * *", lambda house: remind_expiry.remind(house.pool)),
     Timer("verify", "47 2 * * *", lambda house: verify.watch(house.pool)),
     Timer("forget old mails", "17 3 * * *", lambda house: forget_mails.forget(house.pool)),
+    Timer(
+        "forget old events",
+        "7 4 * * *",
+        lambda house: forget_events.forget(house.pool, kept_days=house.settings.events_kept_days),
+    ),
     Timer("forget old sign-ins", "27 3 * * *", lambda house: forget_sign_ins.forget(house.pool)),
 )
 
@@ -115,7 +121,7 @@ async def _send_mails(house: House, brand: mail_words.Brand) -> bool:
 
 
 async def _retry_events(house: House) -> bool:
-    await receive.retry_due(house.pool, is_live=house.settings.is_live)
+    await retry_events.due(house.pool, is_live=house.settings.is_live)
     return False
 
 

@@ -13,7 +13,7 @@ from tests import people, stripe_bodies
 from tests.people import Person, Pool
 from topup.core import ids
 from topup.db import payments, sql, statements
-from topup.flows import receive
+from topup.flows import receive, retry_events
 from topup.runtime import house
 from topup.runtime.group_commit import GroupCommit
 
@@ -291,7 +291,7 @@ async def test_unreadable_or_unknown_objects_are_stored_and_credit_nothing(pool:
 
 async def test_unknown_event_type_is_stored(pool: Pool) -> None:
     """Fault 14."""
-    assert await deliver(pool, stripe_bodies.event("brave.new.thing", {"id": "x_1"})) == ["noted"]
+    assert await deliver(pool, stripe_bodies.event("brave.new.thing", {"id": "x_1"})) == ["unknown_type"]
     assert await count(pool, "events") == 1
 
 
@@ -312,7 +312,7 @@ async def test_event_whose_effect_raises_stays_and_is_credited_by_the_retry(pool
     async with pool.connection() as conn:
         await sql.run(conn, "ALTER TABLE lots DROP CONSTRAINT bug")
         await sql.run(conn, "UPDATE stripe_events SET next_try_at = topup_now()")
-    assert await receive.retry_due(pool, is_live=False) == 1
+    assert await retry_events.due(pool, is_live=False) == retry_events.Tried(1, 0)
     assert await balance(pool, alice) == 100
     assert await count(pool, "unprocessed") == 0
 

@@ -31,6 +31,12 @@ REVIEW = {
     "paidMinor": 900,
     "currency": "gbp",
 }
+ATTENTION = {
+    "title": "Two things do not agree",
+    "intro": "Stripe and Topup tell different stories.",
+    "lines": ["cs_1: paid, and no payment here", "<b>in_2</b>: other sum"],
+    "hint": "Run topup reconcile.",
+}
 EXPIRING = {"firstName": "Alice", "credits": 40, "unit": "credit", "expiresAt": "2026-12-03T23:59:59+00:00"}
 INVITATION = {"institutionName": "St. John’s College 2", "role": "STUDENT", "token": "topup_in_abc", "daysValid": 14}
 ALL = {
@@ -39,6 +45,7 @@ ALL = {
     mails.RECEIPT: RECEIPT,
     mails.PAYMENT_FAILED: RECEIPT,
     mails.REVIEW_ALERT: REVIEW,
+    mails.ATTENTION: ATTENTION,
     mails.EXPIRY_REMINDER: EXPIRING,
     mails.INVITATION: INVITATION,
 }

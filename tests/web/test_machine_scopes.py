@@ -32,6 +32,8 @@ CALLS: dict[tuple[str, str], tuple[set[Scope], object]] = {
     ("POST", "/api/accounts/{account_id}/grants"): ({"grant"}, {**AMOUNT, "reason": "A gift"}),
     ("POST", "/api/transfers"): ({"spend"}, {**AMOUNT, "fromAccountId": NOBODYS, "toAccountId": NOBODYS}),
     ("GET", "/api/admin/holds"): (set(), None),
+    ("GET", "/api/admin/events"): (set(), None),
+    ("POST", "/api/admin/events/{event_id}/replay"): (set(), None),
     ("GET", "/api/admin/keys"): (set(), None),
     ("POST", "/api/admin/keys"): (set(), {"name": "Host", "scopes": ["read"]}),
     ("POST", "/api/admin/keys/{key_id}/rotate"): (set(), {}),

@@ -39,6 +39,29 @@ LATER = {
 }
 
 
+PAYING = frozenset(
+    {
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "payment_intent.succeeded",
+        "invoice.paid",
+    }
+)
+"""Those that mean money came in: one of them left unprocessed may be credits that somebody paid for."""
+
+OTHER = "other"
+
+
+def is_known(name: str) -> bool:
+    """Whether Topup has a use for the type, today or later."""
+    return name in NEEDED or name in LATER
+
+
+def label(name: str) -> str:
+    """The type as a figure's label: one that we need or may get, else "other", so that the series stay few."""
+    return name if is_known(name) else OTHER
+
+
 def missing(enabled: Iterable[str]) -> list[str]:
     """The needed types that an endpoint with these `enabled_events` would never hear of."""
     heard = set(enabled)

@@ -17,6 +17,9 @@ PAYMENT_FAILED = "payment_failed"
 # details: paymentId, reason, and what else helps (email, packageName, priceMinor, currency, paidMinor); to each admin.
 REVIEW_ALERT = "review_alert"
 
+# details: title, intro, lines (one a fact), hint; to each admin. What an operator must look at and is no payment.
+ATTENTION = "attention"
+
 # details: firstName, credits, unit, expiresAt (RFC 3339). What one account loses on one day, and when first.
 EXPIRY_REMINDER = "expiry_reminder"
 
@@ -24,7 +27,16 @@ EXPIRY_REMINDER = "expiry_reminder"
 INVITATION = "invitation"
 
 KINDS = frozenset(
-    {VERIFICATION_CODE, ALREADY_REGISTERED, RECEIPT, PAYMENT_FAILED, REVIEW_ALERT, EXPIRY_REMINDER, INVITATION}
+    {
+        VERIFICATION_CODE,
+        ALREADY_REGISTERED,
+        RECEIPT,
+        PAYMENT_FAILED,
+        REVIEW_ALERT,
+        ATTENTION,
+        EXPIRY_REMINDER,
+        INVITATION,
+    }
 )
 
 # Somebody is waiting at a screen for these, so they go before any backlog.

@@ -40,8 +40,8 @@ FINISH = """
     FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::json[], %s::timestamptz[],
             %s::text[])
     ON CONFLICT (id) DO UPDATE
-    SET processed_at = excluded.processed_at, outcome = excluded.outcome, attempts = known.attempts + 1, next_try_at =
-    NULL WHERE known.processed_at IS NULL
+    SET processed_at = excluded.processed_at, outcome = excluded.outcome, next_try_at = NULL
+    WHERE known.processed_at IS NULL
 """
 
 
@@ -55,20 +55,16 @@ async def finish(conn: sql.Connection, events: Sequence[Finished]) -> None:
 
 
 FAIL = """
-    INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at,
-            attempts, next_try_at,
-                                        last_error)
+    INSERT INTO stripe_events AS known (id, type, object_id, api_version, is_live, payload, happened_at, attempts,
+                                        next_try_at, last_error)
     VALUES (%(id)s, %(type)s, %(object_id)s, %(api_version)s, %(is_live)s, %(payload)s, %(happened_at)s, 1,
             topup_now() + interval '10 seconds', %(error)s)
-    ON CONFLICT (id) DO UPDATE
-    SET attempts = known.attempts + 1, last_error = excluded.last_error,
-        next_try_at = topup_now() + least(interval '10 seconds' * 2 ^ least(known.attempts, 12), interval '6 hours')
-    WHERE known.processed_at IS NULL
+    ON CONFLICT (id) DO UPDATE SET last_error = excluded.last_error WHERE known.processed_at IS NULL
 """
 
 
 async def fail(conn: sql.Connection, event: Finished, *, error: str) -> None:
-    """Store an event whose effect failed, with the error; it is due again after 10 s, then twice that, up to 6 h."""
+    """Store an event whose effect failed, with the error; it is due again in 10 s. Later tries are `claim`'s."""
     parameters = {
         "id": event.id,
         "type": event.type,
@@ -83,13 +79,44 @@ async def fail(conn: sql.Connection, event: Finished, *, error: str) -> None:
 
 
 ATTEMPTS_MAX = 20
-DUE = """
-    SELECT payload::text FROM stripe_events
-    WHERE processed_at IS NULL AND payload IS NOT NULL AND next_try_at <= topup_now() AND attempts < %s
-    ORDER BY next_try_at LIMIT %s
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An event that this caller tries now. `attempts` counts this try too."""
+
+    id: str
+    type: str
+    payload: str
+    attempts: int
+
+
+# Counted before it is tried, so that an event that kills its worker comes to an end too; spread, so that those which
+# failed together do not come back together.
+CLAIM = """
+    UPDATE stripe_events SET attempts = attempts + 1, next_try_at = topup_now()
+        + least(interval '10 seconds' * 2 ^ least(attempts, 12), interval '6 hours') * (0.75 + random() / 2)
+    WHERE id = (
+        SELECT id FROM stripe_events
+        WHERE processed_at IS NULL AND payload IS NOT NULL AND next_try_at <= (SELECT topup_now())
+          AND attempts < %(attempts_max)s AND (%(event_id)s::text IS NULL OR id = %(event_id)s)
+        ORDER BY next_try_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id, type, payload::text, attempts
 """
 
 
-async def due(conn: sql.Connection, *, limit: int) -> list[str]:
-    """Bodies of events whose effect failed and that shall be tried again now."""
-    return await sql.values(conn, DUE, [ATTEMPTS_MAX, limit])
+async def claim(conn: sql.Connection, *, event_id: str | None = None) -> Claimed | None:
+    """Take the event that is due longest, or the one that is named, if it is due; the next try is set meanwhile.
+
+    10 s after the first failure, then twice that, up to 6 h, a quarter more or less; after twenty tries it is dead.
+    """
+    return await sql.row(conn, Claimed, CLAIM, {"attempts_max": ATTEMPTS_MAX, "event_id": event_id})
+
+
+NOTE = "UPDATE stripe_events SET last_error = %s WHERE id = %s AND processed_at IS NULL"
+
+
+async def note(conn: sql.Connection, event_id: str, *, error: str) -> None:
+    """What the try that was claimed met."""
+    await sql.run(conn, NOTE, [error, event_id])

@@ -13,7 +13,7 @@ import psycopg
 import psycopg_pool
 import structlog
 
-from topup.core import facts
+from topup.core import event_types, facts
 from topup.db import events
 from topup.flows import fulfil
 
@@ -40,8 +40,9 @@ async def receive(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) 
     """Store and apply a batch; for each delivery what became of it, in the same order.
 
     The words: "credited", "changed", "review", "unchanged", "unknown_payment", "noted" (no fact about a payment),
-    "ignored" (another mode or account), "duplicate" (processed before), "failed" (stored with its error). A batch that
-    fails raises when it has several members, so that the caller can halve it until the culprit stands alone.
+    "unknown_type" (no type that we know), "ignored" (another mode or account), "duplicate" (processed before),
+    "failed" (stored with its error). A batch that fails raises when it has several members, so that the caller can
+    halve it until the culprit stands alone.
     """
     try:
         return await _apply(pool, deliveries, is_live=is_live)
@@ -51,18 +52,15 @@ async def receive(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) 
         if len(deliveries) > 1:
             raise
         log.exception("event_failed", event_id=deliveries[0].event.id, event_type=deliveries[0].event.type)
-        await _store_failed(pool, deliveries[0], fault)
+        await store_failed(pool, deliveries[0], fault)
         return ["failed"]
 
 
-async def retry_due(pool: Pool, *, is_live: bool, limit: int = 100) -> int:
-    """Try again the events whose effect failed before and whose time has come; how many were tried."""
+async def store_failed(pool: Pool, delivery: Delivery, fault: Exception) -> None:
+    """Keep an event whose effect failed, with what failed; topup.flows.retry_events tries it again."""
+    error = f"{type(fault).__name__}: {fault}"[:ERROR_LENGTH_MAX]
     async with pool.connection() as conn:
-        payloads = await events.due(conn, limit=limit)
-    deliveries = [delivery for delivery in map(read, payloads) if delivery is not None]
-    for delivery in deliveries:
-        await receive(pool, [delivery], is_live=is_live)
-    return len(deliveries)
+        await events.fail(conn, _row(delivery, "failed"), error=error)
 
 
 async def _apply(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -> list[str]:
@@ -70,7 +68,7 @@ async def _apply(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -
         known = await events.finished(conn, {delivery.event.id for delivery in deliveries})
         fresh = {d.event.id: d for d in reversed(deliveries) if d.event.id not in known}
         todo = [fresh[event_id] for event_id in reversed(fresh)]
-        words = {d.event.id: "noted" if _is_ours(d.event, is_live=is_live) else "ignored" for d in todo}
+        words = {d.event.id: _word(d.event, is_live=is_live) for d in todo}
         told = [(d.event.id, d.event.fact) for d in todo if d.event.fact is not None and words[d.event.id] == "noted"]
         outcomes = await fulfil.apply(conn, [fact for _, fact in told]) if told else []
         words.update({event_id: outcome.word for (event_id, _), outcome in zip(told, outcomes, strict=True)})
@@ -78,6 +76,13 @@ async def _apply(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -
             await events.finish(conn, [_row(d, words[d.event.id]) for d in todo])
     # The first delivery of an event gets its word; a twin in the same batch, or one known before, is a duplicate.
     return [words.pop(delivery.event.id, "duplicate") for delivery in deliveries]
+
+
+def _word(event: facts.Event, *, is_live: bool) -> str:
+    """What becomes of an event that tells nothing of a payment."""
+    if not _is_ours(event, is_live=is_live):
+        return "ignored"
+    return "noted" if event_types.is_known(event.type) else "unknown_type"
 
 
 def _is_ours(event: facts.Event, *, is_live: bool) -> bool:
@@ -100,9 +105,3 @@ def _row(delivery: Delivery, word: str) -> events.Finished:
         happened_at=event.happened_at,
         outcome=word,
     )
-
-
-async def _store_failed(pool: Pool, delivery: Delivery, fault: Exception) -> None:
-    error = f"{type(fault).__name__}: {fault}"[:ERROR_LENGTH_MAX]
-    async with pool.connection() as conn:
-        await events.fail(conn, _row(delivery, "failed"), error=error)

@@ -141,6 +141,11 @@ def _review(details: Mapping[str, Any]) -> dict[str, Any]:
     return {"reason": str(details["reason"]), "payment_id": str(details["paymentId"]), "rows": rows}
 
 
+def _attention(details: Mapping[str, Any]) -> dict[str, Any]:
+    lines = [str(line) for line in details["lines"]]
+    return {"title": str(details["title"]), "intro": str(details["intro"]), "lines": lines, "hint": details["hint"]}
+
+
 def _invitation(details: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "institution": institution_of(details.get("institutionName")),
@@ -171,6 +176,7 @@ _WORDS = {
     mails.RECEIPT: _receipt,
     mails.PAYMENT_FAILED: _bought,
     mails.REVIEW_ALERT: _review,
+    mails.ATTENTION: _attention,
     mails.EXPIRY_REMINDER: _expiring,
     mails.INVITATION: _invitation,
 }

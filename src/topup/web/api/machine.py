@@ -5,8 +5,8 @@ The application tries its routers in order, so the order is part of the speed.
 
 from fastapi import APIRouter
 
-from topup.web.api import accounts, grants, holds, keys, spends, transfers
+from topup.web.api import accounts, events, grants, holds, keys, spends, transfers
 
 # Made by topup.web.lean, which says where they go.
 LEAN: tuple[APIRouter, ...] = (spends.router, holds.router, grants.router, transfers.router)
-ROUTERS: tuple[APIRouter, ...] = (accounts.router, keys.router)
+ROUTERS: tuple[APIRouter, ...] = (accounts.router, keys.router, events.router)
