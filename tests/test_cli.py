@@ -142,6 +142,18 @@ def test_nobodys_password_is_changed_unless_that_is_asked_for(database_url: str)
     assert stored() != before
 
 
+def test_a_person_is_erased_once_it_is_confirmed(database_url: str) -> None:
+    """Fault 96."""
+    settings = {"DATABASE_URL": database_url}
+    topup("users", "create-admin", "ada@example.com", settings=settings, typed="correct horse battery\n")
+    assert topup("users", "erase", "Ada@Example.com", settings=settings, typed="n\n").returncode == 1
+    erased = topup("users", "erase", "Ada@Example.com", settings=settings, typed="y\n")
+    assert (erased.returncode, erased.stderr) == (0, "")
+    assert "ada@example.com is erased; the books know them as " in erased.stdout
+    again = topup("users", "erase", "ada@example.com", "--yes", settings=settings)
+    assert (again.returncode, again.stderr) == (1, "Nobody has the address ada@example.com.\n")
+
+
 @pytest.mark.parametrize(("email", "password"), [("nonsense", "correct horse battery"), ("ada@example.com", "short")])
 def test_admin_without_address_or_password_is_not_made(database_url: str, email: str, password: str) -> None:
     refused = topup("users", "create-admin", email, settings={"DATABASE_URL": database_url}, typed=f"{password}\n")

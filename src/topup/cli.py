@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -170,20 +171,32 @@ def create_admin(
     ] = False,
 ) -> None:
     """Make somebody an admin, with a password that is asked for, or read from standard input."""
-    from topup.core import addresses, passwords
+    from topup.runtime import people
 
     terminal.prepare()
     settings = environment.read()
     _ensure_database(settings)
-    try:
-        address = addresses.canonical(email)
-    except ValueError as fault:
-        raise errors.Invalid(f"{email} is not a mail address.") from fault
-    password = _password(is_new=True)
-    if not passwords.LENGTH_MIN <= len(password) <= passwords.LENGTH_MAX:
-        raise errors.Invalid(f"A password has {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.")
-    terminal.run(_create_admin(settings, address, password, first_name, last_name, is_password_reset=reset_password))
-    typer.echo(f"{address} is an admin.")
+    address, password = people.address(email), _password(is_new=True)
+    people.ensure_password(password)
+    making = people.make_admin(settings, address, password, (first_name, last_name), is_password_reset=reset_password)
+    terminal.run(_told(making))
+
+
+@users.command("erase")
+def erase_user(
+    email: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,  # noqa: FBT002 - an option
+) -> None:
+    """Erase a person for ever, here and at Stripe; what they bought and spent stays in the books, without a name."""
+    from topup.runtime import people
+
+    terminal.prepare()
+    settings = environment.read()
+    _ensure_database(settings)
+    address = people.address(email)
+    if not yes:
+        typer.confirm(f"Erase {address} for ever? Nothing brings it back.", abort=True)
+    terminal.run(_told(people.forget(settings, address)))
 
 
 @keys.command("create")
@@ -272,21 +285,8 @@ async def _seed(settings: Settings) -> None:
     typer.echo(f"{added} packages and {tiers} session prices added.")
 
 
-async def _create_admin(
-    settings: Settings, email: str, password: str, first_name: str, last_name: str, *, is_password_reset: bool
-) -> None:
-    from topup.flows import create_admin as flow
-    from topup.runtime import house
-
-    async with house.opened(settings) as home:
-        await flow.create_admin(
-            home.pool,
-            email=email,
-            password=password,
-            first_name=first_name,
-            last_name=last_name,
-            is_password_reset=is_password_reset,
-        )
+async def _told(work: Coroutine[Any, Any, list[str]]) -> None:
+    terminal.say("\n".join(await work))
 
 
 async def _create_key(settings: Settings, name: str, scopes: "list[Scope]") -> None:

@@ -148,6 +148,10 @@ class Billing(Protocol):
         """Make a customer of whom nothing is told yet but whose they are; the customer's id."""
         ...
 
+    async def delete_customer(self, customer_id: str) -> None:
+        """Let Stripe forget a customer and their cards. One that is gone is no error."""
+        ...
+
     async def update_customer(self, customer_id: str, details: CustomerDetails, *, key: str) -> None:
         """Tell Stripe who is billed."""
         ...

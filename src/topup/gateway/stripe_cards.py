@@ -27,6 +27,15 @@ class Cards(stripe_calls.Desk):
             is_write=True,
         )
 
+    async def delete_customer(self, customer_id: str) -> None:
+        """Let Stripe forget a customer and their saved cards; what was paid stays in its books."""
+        customers, customer_id = self._v1.customers, stripe_calls.whole(customer_id)
+        try:
+            await self._call(lambda: customers.delete_async(customer_id), stripe_answers.nothing, is_write=True)
+        except errors.GatewayError as error:
+            if error.code not in _GONE:
+                raise
+
     async def update_customer(self, customer_id: str, details: billing.CustomerDetails, *, key: str) -> None:
         """Tell Stripe who is billed."""
         await self._update(customer_id, _details_params(details), key)
