@@ -94,8 +94,17 @@ class Paper:
     def clawback(self, account: Account, credits_back: int, *, payment_id: UUID | None = None) -> commands.Entry:
         """Money went back."""
         payment_id = payment_id or ids.new()
-        command = commands.Clawback(account.id, credits_back, payment_id, "REFUND", self.cause(), "stripe")
-        return self.done(command).entries[0]
+        cause = commands.money_back(payment_id, next(self._numbers))
+        return self.done(commands.Clawback(account.id, credits_back, payment_id, "REFUND", cause, "stripe")).entries[0]
+
+    def give_back(self, account: Account, credits_in: int, payment_id: UUID) -> commands.Entry:
+        """The money came back after all."""
+        cause = commands.money_back(payment_id, next(self._numbers))
+        return self.done(commands.GiveBack(account.id, credits_in, payment_id, "REFUND", cause, "stripe")).entries[0]
+
+    def dispute(self, account: Account, credits_max: int, payment_id: UUID) -> None:
+        """What is unspent of a payment is held, up to so much."""
+        self.done(commands.HoldDisputed(account.id, payment_id, credits_max, ids.new(), "stripe"))
 
     def settle(self, account: Account) -> None:
         """Book what is overdue."""
@@ -126,7 +135,17 @@ class Paper:
         working.lots = dict(self.lots)
         working.holds = dict(self.holds)
         working.originals = {line.entry.id: self._original(line) for line in self.lines}
+        working.lost = self._lost()
         return working
+
+    def _lost(self) -> dict[UUID, dict[UUID, int]]:
+        lost: dict[UUID, dict[UUID, int]] = {}
+        for line in self.lines:
+            if line.entry.cause.type == "money_back":
+                of_payment = lost.setdefault(UUID(line.entry.cause.id.partition(":")[0]), {})
+                for lot_id, change in line.lot_moves:
+                    of_payment[lot_id] = of_payment.get(lot_id, 0) - change
+        return lost
 
     def _original(self, line: Line) -> book.Original:
         entry = line.entry

@@ -153,14 +153,50 @@ HOLDS = """
            h.actor, h.created_at, h.closed_at, p.lot_id, p.amount AS part_amount, p.remaining AS part_remaining
     FROM holds h JOIN hold_lots p ON p.hold_id = h.id JOIN lots l ON l.id = p.lot_id
     WHERE h.id = ANY(%(hold_ids)s)
-       OR (h.account_id = ANY(%(account_ids)s) AND h.status = 'OPEN' AND h.expires_at <= %(now)s)
+       OR (h.account_id = ANY(%(account_ids)s) AND h.status = 'OPEN'
+           AND (h.expires_at <= %(now)s OR h.payment_id = ANY(%(payment_ids)s)))
     ORDER BY h.id, l.priority, l.expires_at NULLS LAST, l.opened_seq, l.id
 """
 
 
-async def holds(conn: sql.Connection, hold_ids: list[UUID], account_ids: list[UUID], at: datetime) -> list[HoldRow]:
-    """The named holds and the overdue ones of these accounts, parts in burn order."""
-    return await sql.rows(conn, HoldRow, HOLDS, {"hold_ids": hold_ids, "account_ids": account_ids, "now": at})
+async def holds(
+    conn: sql.Connection, hold_ids: list[UUID], account_ids: list[UUID], payment_ids: list[UUID], at: datetime
+) -> list[HoldRow]:
+    """The named holds; of these accounts those overdue, and those for the payments' disputes. Parts in burn order."""
+    parameters = {"hold_ids": hold_ids, "account_ids": account_ids, "payment_ids": payment_ids, "now": at}
+    return await sql.rows(conn, HoldRow, HOLDS, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class LostRow:
+    """A lot, and what it has lost to the clawbacks of a payment and not got back."""
+
+    payment_id: UUID
+    lot_id: UUID
+    lost: int
+
+
+LOST_LOTS = """
+    SELECT payment_id, lot_id, sum(lost)::bigint AS lost
+    FROM (
+        SELECT payment_id, id AS lot_id, 0 AS lost FROM lots
+        WHERE payment_id = ANY(%(payment_ids)s) AND account_id = ANY(%(account_ids)s)
+        UNION ALL
+        SELECT split_part(t.cause_id, ':', 1)::uuid, x.lot_id, -x.amount
+        FROM transfers t
+        JOIN entries e ON e.transfer_id = t.id
+        JOIN entry_lots x ON x.account_id = e.account_id AND x.seq = e.seq
+        WHERE t.cause_type = 'money_back' AND split_part(t.cause_id, ':', 1) = ANY(%(causes)s)
+    ) AS moved
+    GROUP BY payment_id, lot_id
+"""
+
+
+async def lost_lots(conn: sql.Connection, account_ids: list[UUID], payment_ids: list[UUID]) -> list[LostRow]:
+    """The payments' own lots on these accounts, and every lot that their clawbacks took from."""
+    causes = [str(payment_id) for payment_id in payment_ids]
+    parameters = {"account_ids": account_ids, "payment_ids": payment_ids, "causes": causes}
+    return await sql.rows(conn, LostRow, LOST_LOTS, parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Account:
     lots: list[Lot] = field(default_factory=list)
 
     def available(self) -> int:
-        """What a spend would get now, after `rules.settle`: nothing in debt."""
+        """What a spend would get now, after `moves.settle`: nothing in debt."""
         return 0 if self.debt else self.balance - self.held
 
 
@@ -199,6 +199,8 @@ class Book:
     holds: dict[UUID, Hold] = field(default_factory=dict)
     originals: dict[UUID, Original] = field(default_factory=dict)
     reversed_entries: set[UUID] = field(default_factory=set)
+    # By payment: what each lot (by id) has lost to clawbacks of it and not got back.
+    lost: dict[UUID, dict[UUID, int]] = field(default_factory=dict)
 
     transfers: list[Transfer] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)

@@ -37,6 +37,11 @@ class Cause:
     id: str
 
 
+def money_back(payment_id: UUID, rev: int) -> Cause:
+    """The cause of what is taken or given back when a payment's money is looked at for the rev-th time."""
+    return Cause("money_back", f"{payment_id}:{rev}")
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """What a person reads on the statement. It may name somebody, so it is kept apart and can be erased."""
@@ -167,7 +172,10 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class Clawback:
-    """Credits go back because money did: from the payment's own lots, other paid lots, any lots, then as debt."""
+    """Credits go back because money did: from the payment's own lots, other paid lots, any lots, then as debt.
+
+    Its cause is `money_back(payment_id, rev)`, by which `GiveBack` finds the lots again.
+    """
 
     account_id: UUID
     credits: int
@@ -176,6 +184,33 @@ class Clawback:
     cause: Cause
     actor: str
     text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """Credits that were taken back return, because the money did: a refund failed, a dispute was won after all."""
+
+    account_id: UUID
+    credits: int
+    payment_id: UUID
+    kind: ClawbackKind
+    cause: Cause
+    actor: str
+    text: Text = NO_TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class HoldDisputed:
+    """At most so many unspent credits of a payment are held while its dispute is open; 0 ends the hold.
+
+    Asked again it changes nothing, and `hold_id` is then not used.
+    """
+
+    account_id: UUID
+    payment_id: UUID
+    credits: int
+    hold_id: UUID
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +229,9 @@ class Upkeep:
     text: Text = NO_TEXT
 
 
-Command = Credit | Spend | PlaceHold | Capture | Release | Reverse | Move | TakeBack | Clawback | Settle
-Moving = Credit | Spend | Capture | Reverse | Move | TakeBack | Clawback | Upkeep
+MoneyBack = Clawback | GiveBack | HoldDisputed
+Command = Credit | Spend | PlaceHold | Capture | Release | Reverse | Move | TakeBack | MoneyBack | Settle
+Moving = Credit | Spend | Capture | Reverse | Move | TakeBack | Clawback | GiveBack | Upkeep
 
 
 @dataclass(frozen=True, slots=True)

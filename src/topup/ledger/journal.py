@@ -64,6 +64,7 @@ async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_lo
         account.lots.sort(key=book.Lot.burn_order)
     await _load_holds(conn, working, asked)
     await _load_originals(conn, working, asked)
+    await _load_lost(conn, working, asked)
     return working
 
 
@@ -79,12 +80,13 @@ def _new_salt() -> bytes:
 
 
 async def _load_holds(conn: sql.Connection, working: book.Book, asked: Sequence[commands.Command]) -> None:
-    """Named holds, and overdue ones where anything is held at all."""
+    """Named holds, those for the disputes of named payments, and overdue ones where anything is held at all."""
     named = [command.hold_id for command in asked if isinstance(command, commands.Capture | commands.Release)]
     holding = [account.id for account in working.accounts.values() if account.held]
     if not named and not holding:
         return
-    rows = await ledger.holds(conn, named, holding, working.now)
+    payment_ids = [command.payment_id for command in asked if isinstance(command, commands.MoneyBack)]
+    rows = await ledger.holds(conn, named, holding, payment_ids, working.now)
     await _load_missing_lots(conn, working, (row.lot_id for row in rows))
     for row in rows:
         hold = working.holds.get(row.id) or book.Hold(*_HOLD(row))
@@ -110,6 +112,19 @@ async def _load_originals(conn: sql.Connection, working: book.Book, asked: Seque
             tuple((working.lots[row.lot_id], row.share or 0) for row in parts if row.lot_id is not None),
             first.is_reversed,
         )
+
+
+async def _load_lost(conn: sql.Connection, working: book.Book, asked: Sequence[commands.Command]) -> None:
+    """For credits that return: the payment's own lots, also empty ones, and those that its clawbacks took from."""
+    returning = [command for command in asked if isinstance(command, commands.GiveBack)]
+    if not returning:
+        return
+    payment_ids = [command.payment_id for command in returning]
+    rows = await ledger.lost_lots(conn, [command.account_id for command in returning], payment_ids)
+    await _load_missing_lots(conn, working, (row.lot_id for row in rows))
+    for row in rows:
+        if row.lost:
+            working.lost.setdefault(row.payment_id, {})[row.lot_id] = row.lost
 
 
 async def _load_missing_lots(conn: sql.Connection, working: book.Book, lot_ids: Iterable[UUID]) -> None:
@@ -164,13 +179,14 @@ def _text_row(transfer: book.Transfer) -> tuple[object, ...]:
 
 
 async def _write_holds(conn: sql.Connection, done: book.Book) -> None:
-    if done.new_holds:
-        new = done.new_holds.values()
-        await ledger.insert_holds(conn, [_HOLD(hold) for hold in new])
-        parts = [(hold.id, part.lot.id, part.amount, part.remaining) for hold in new for part in hold.parts]
-        await ledger.insert_hold_lots(conn, parts)
+    """Changed ones first: a dispute's hold makes room for the next, since a payment has one that is open."""
     if done.changed_holds:
         changed = done.changed_holds.values()
         await ledger.update_holds(conn, [(hold.id, hold.captured, hold.status, hold.closed_at) for hold in changed])
         left = [(hold.id, part.lot.id, part.remaining) for hold in changed for part in hold.parts]
         await ledger.update_hold_lots(conn, left)
+    if done.new_holds:
+        new = done.new_holds.values()
+        await ledger.insert_holds(conn, [_HOLD(hold) for hold in new])
+        parts = [(hold.id, part.lot.id, part.amount, part.remaining) for hold in new for part in hold.parts]
+        await ledger.insert_hold_lots(conn, parts)

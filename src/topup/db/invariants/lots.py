@@ -27,14 +27,15 @@ BOUNDS = Invariant(
     """,
 )
 
+# What a clawback gives back goes into lots that were there, and only the rest, if any, is a lot of its own.
 BIRTH = Invariant(
     "G1_lots_are_what_came_in",
-    "The lots that a transfer brought add up to the transfer.",
+    "The lots that a transfer brought add up to the transfer, or to no more than it where credits were given back.",
     """
     SELECT t.credit_account AS account_id, 'transfer ' || t.id AS what
     FROM lots l JOIN transfers t ON t.id = l.transfer_id
     WHERE t.credit_account BETWEEN %(first)s AND %(last)s
-    GROUP BY t.id HAVING sum(l.amount) <> t.amount
+    GROUP BY t.id HAVING sum(l.amount) > t.amount OR (sum(l.amount) < t.amount AND t.cause_type <> 'money_back')
     """,
 )
 
@@ -161,10 +162,10 @@ HOLDS = Invariant(
 
 CAPTURED = Invariant(
     "H3_captured_is_told",
-    "What an account's holds captured is what its lines of captures took.",
+    "What hosts captured of an account's holds is what its lines of captures took.",
     """
     SELECT account_id, 'account ' || account_id AS what
-    FROM (SELECT account_id, sum(captured) AS taken FROM holds GROUP BY account_id) AS h
+    FROM (SELECT account_id, sum(captured) AS taken FROM holds WHERE kind = 'HOST' GROUP BY account_id) AS h
     FULL JOIN (
         SELECT debit_account AS account_id, sum(amount) AS told FROM transfers
         WHERE kind = 'HOLD_CAPTURE' GROUP BY debit_account
