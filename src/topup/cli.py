@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from topup import cli_stripe, errors, terminal
+from topup import cli_backups, cli_stripe, errors, terminal
 from topup.runtime import environment
 from topup.settings import Settings
 
@@ -35,6 +35,7 @@ app.add_typer(users, name="users")
 keys = typer.Typer(no_args_is_help=True, help="API keys of host applications.")
 app.add_typer(keys, name="keys")
 app.add_typer(cli_stripe.events, name="events")
+app.add_typer(cli_backups.commands)
 
 
 def main() -> None:

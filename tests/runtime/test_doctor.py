@@ -89,7 +89,7 @@ async def test_a_deployment_that_is_right_gets_nothing_but_ok(settings: Settings
     checks = [one.check for one in findings]
     assert checks == [
         *("settings", "address", "webhook secret", "database", "durability", "database clock", "schema", "history"),
-        *("stripe key", "stripe clock", "stripe account", "webhook endpoint", "mail sender", "mail"),
+        *("copy", "stripe key", "stripe clock", "stripe account", "webhook endpoint", "mail sender", "mail"),
         *("worker", "outbox", "inbox", "shop"),
     ]
     assert mail_server.arrived == []

@@ -15,8 +15,8 @@ from topup import errors
 LOCK_KEY = 0x70_70_75_70
 
 
-def upgrade(database_url: str) -> None:
-    """Run all outstanding revisions. Two at once wait for each other on an advisory lock."""
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Run all outstanding revisions up to one. Two at once wait for each other on an advisory lock."""
     engine = _engine(database_url)
     try:
         with engine.connect() as connection:
@@ -24,7 +24,7 @@ def upgrade(database_url: str) -> None:
             connection.commit()
             alembic = _alembic()
             alembic.attributes["connection"] = connection
-            command.upgrade(alembic, "head")
+            command.upgrade(alembic, revision)
             connection.commit()
     finally:
         engine.dispose()
@@ -35,8 +35,7 @@ def ensure_current(database_url: str) -> None:
     wanted, present = head_revision(), current_revision(database_url)
     if present == wanted:
         return
-    known = {revision.revision for revision in _scripts().walk_revisions()}
-    if present is not None and present not in known:
+    if present is not None and not knows(present):
         raise errors.Unavailable(
             f"The database's schema ({present}) is newer than this program ({wanted}): deploy the newer program.",
             code="schema_ahead",
@@ -50,6 +49,11 @@ def ensure_current(database_url: str) -> None:
 def head_revision() -> str | None:
     """The revision this program was written for."""
     return _scripts().get_current_head()
+
+
+def knows(revision: str) -> bool:
+    """Whether this program can make, and bring further, a schema of that revision."""
+    return revision in {known.revision for known in _scripts().walk_revisions()}
 
 
 def current_revision(database_url: str) -> str | None:

@@ -1,8 +1,9 @@
 """What must leave the house after a commit, as rows: written with their cause, claimed under a lease, marked when sent.
 
 `put` and `put_many` belong in the caller's transaction, so that a message exists exactly when its cause does; a cause
-told twice is one message. The other functions are topup.flows.send_mails' alone. A claim is a lease: whoever dies with
-it loses it when next_try_at passes, and a failure counts only for the attempt that was claimed.
+told twice is one message. The other functions are topup.flows.send_mails' alone, but for `give_up_all`, a restore's. A
+claim is a lease: whoever dies with it loses it when next_try_at passes, and a failure counts only for the attempt that
+was claimed.
 """
 
 import json
@@ -128,6 +129,18 @@ async def give_up(conn: sql.Connection, claimed: Claimed, *, error: str) -> None
     """No further attempt. The row stays, with its error, for `topup doctor` and the admin to show."""
     parameters = {"id": claimed.id, "attempts": claimed.attempts, "error": error, "secret_kinds": list(mails.SECRET)}
     await sql.run(conn, GIVE_UP, parameters)
+
+
+GIVE_UP_ALL = """
+    UPDATE outbox SET given_up_at = topup_now(), last_error = %(error)s,
+        details = CASE WHEN kind = ANY(%(secret_kinds)s) THEN '{}' ELSE details END
+    WHERE sent_at IS NULL AND given_up_at IS NULL
+"""
+
+
+async def give_up_all(conn: sql.Connection, *, error: str) -> int:
+    """No further attempt at anything that waits; the number given up."""
+    return await sql.run(conn, GIVE_UP_ALL, {"error": error, "secret_kinds": list(mails.SECRET)})
 
 
 FORGET = """

@@ -6,10 +6,11 @@ Where the environment names no database, the demo that is kept on this machine i
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import psycopg_pool
@@ -47,19 +48,41 @@ def database_url(given: Settings, data: Path | None) -> Iterator[str]:
 
 async def run(url: str, *, anchor: Path | None) -> Outcome:
     """Verify a database. An anchor that is there is compared; it is renewed, or made, only when all is well."""
-    anchored = _anchored(anchor)
+    kept = anchored(anchor)
     started = time.monotonic()
-    try:
-        report = await _verify(url, anchored)
-    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError, psycopg_pool.PoolTimeout) as fault:
-        raise errors.Unavailable("The database cannot be reached, or was lost on the way.") from fault
+    report = await _verify_reachable(url, kept)
     seconds = time.monotonic() - started
     if anchor is not None and not report.breaches:
         _replace(anchor, anchors.text(report.heads, taken_at=datetime.now(UTC)))
     return Outcome(not report.breaches, tuple(_lines(report, seconds)))
 
 
-async def _verify(url: str, anchored: list[anchors.Head]) -> verify.Report:
+async def compare(url: str, heads: Sequence[anchors.Head]) -> Outcome:
+    """Verify a database that shall end exactly where an anchor does: no line less, and none more."""
+    started = time.monotonic()
+    report = await _verify_reachable(url, heads)
+    lines = list(_lines(report, time.monotonic() - started))
+    is_same = sorted(report.heads, key=_place) == sorted(heads, key=_place)
+    lines.append(
+        "The last line of every account is the one that the backup names."
+        if is_same
+        else "BROKEN The last lines of the accounts are not those that the backup names."
+    )
+    return Outcome(is_same and not report.breaches, tuple(lines))
+
+
+def _place(head: anchors.Head) -> UUID:
+    return head.account_id
+
+
+async def _verify_reachable(url: str, heads: Sequence[anchors.Head]) -> verify.Report:
+    try:
+        return await _verify(url, heads)
+    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError, psycopg_pool.PoolTimeout) as fault:
+        raise errors.Unavailable("The database cannot be reached, or was lost on the way.") from fault
+
+
+async def _verify(url: str, heads: Sequence[anchors.Head]) -> verify.Report:
     await asyncio.to_thread(migrate.ensure_current, url)
     async with psycopg_pool.AsyncConnectionPool(
         url,
@@ -70,7 +93,7 @@ async def _verify(url: str, anchored: list[anchors.Head]) -> verify.Report:
         open=False,
         name="verify",
     ) as pool:
-        return await verify.verify(pool, anchored=anchored)
+        return await verify.verify(pool, anchored=heads)
 
 
 def _lines(report: verify.Report, seconds: float) -> Iterator[str]:
@@ -88,7 +111,8 @@ def _lines(report: verify.Report, seconds: float) -> Iterator[str]:
         yield f"All {len(invariants.ALL)} invariants hold: {seen}."
 
 
-def _anchored(anchor: Path | None) -> list[anchors.Head]:
+def anchored(anchor: Path | None) -> list[anchors.Head]:
+    """The heads in an anchor's file; none where there is no such file yet."""
     if anchor is None or not anchor.exists():
         return []
     try:

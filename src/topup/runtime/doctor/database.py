@@ -11,7 +11,8 @@ from datetime import timedelta
 import psycopg
 
 from topup import errors
-from topup.db import app_role, condition, migrate
+from topup.db import app_role, condition, deployment, migrate
+from topup.flows import claim_deployment
 from topup.runtime.doctor.findings import Finding
 from topup.settings import Settings
 
@@ -37,7 +38,7 @@ async def check(settings: Settings, conn: psycopg.AsyncConnection | None) -> Exa
     findings = [_server(server), _durability(server, settings), _clock(server)]
     schema = await asyncio.to_thread(_schema, settings.database_url.get_secret_value())
     if not schema.fix:
-        findings += [schema, _guards(await condition.guards(conn))]
+        findings += [schema, _guards(await condition.guards(conn)), _place(await deployment.read(conn))]
         return Examined(findings, is_usable=True)
     return Examined([*findings, schema, Finding.skipped("history", "needs the schema")], is_usable=False)
 
@@ -91,3 +92,10 @@ def _guards(guards: condition.Guards) -> Finding:
         )
     found = f"guarded by triggers alone: the role {app_role.NAME} is missing, not ours to put on, or may change history"
     return Finding.warning("history", found, "run `topup migrate` as a login that may create roles")
+
+
+def _place(standing: deployment.Deployment) -> Finding:
+    faults = claim_deployment.copy_faults(standing)
+    if faults:
+        return Finding.failed("copy", faults[0], "docs/operating/backup.md, under confirm")
+    return Finding.ok("copy", "this database is where the last start found it" if standing.place else "none: it is new")
