@@ -1,4 +1,4 @@
-"""Accounts as rows: opening, finding and freezing them.
+"""Accounts as rows: opening, finding, freezing and thawing them.
 
 Their figures change through topup.ledger.journal alone.
 """
@@ -69,3 +69,11 @@ FREEZE = """
 async def freeze(conn: sql.Connection, account_id: UUID, *, reason: str) -> bool:
     """Let nothing out of a customer's account any more. One that is frozen keeps its first reason."""
     return await sql.run(conn, FREEZE, [reason, account_id]) == 1
+
+
+THAW = "UPDATE accounts SET frozen_at = NULL, frozen_reason = NULL WHERE id = %s AND frozen_at IS NOT NULL"
+
+
+async def thaw(conn: sql.Connection, account_id: UUID) -> bool:
+    """Let things out again; False when nothing kept them in."""
+    return await sql.run(conn, THAW, [account_id]) == 1

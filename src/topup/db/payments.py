@@ -135,6 +135,39 @@ async def list_own(conn: sql.Connection, *, user_id: UUID, before: UUID | None, 
     return await sql.rows(conn, Payment, LIST_OWN, {"user_id": user_id, "before": before, "limit": limit})
 
 
+SEARCH = (
+    "SELECT" + COLUMNS + "FROM payments WHERE id = %(payment_id)s OR stripe_session_id = %(text)s"
+    " OR stripe_intent_id = %(text)s OR stripe_invoice_id = %(text)s ORDER BY id DESC"
+)
+
+
+async def search(conn: sql.Connection, *, text: str, payment_id: UUID | None) -> list[Payment]:
+    """Anybody's payment by our id, or by one of Stripe's."""
+    return await sql.rows(conn, Payment, SEARCH, {"text": text, "payment_id": payment_id})
+
+
+LIST_OF_ACCOUNT = (
+    "SELECT" + COLUMNS + "FROM payments WHERE account_id = %(account_id)s AND (user_id = %(user_id)s"
+    " OR institution_id = %(institution_id)s) ORDER BY id DESC LIMIT %(limit)s"
+)
+
+
+async def list_of_account(
+    conn: sql.Connection, account_id: UUID, *, user_id: UUID | None, institution_id: UUID | None, limit: int
+) -> list[Payment]:
+    """What was bought for an account, newest first; its holder is named because payments are found by theirs."""
+    parameters = {"account_id": account_id, "user_id": user_id, "institution_id": institution_id, "limit": limit}
+    return await sql.rows(conn, Payment, LIST_OF_ACCOUNT, parameters)
+
+
+LIST_IN_REVIEW = "SELECT" + COLUMNS + "FROM payments WHERE status = 'REVIEW' ORDER BY created_at LIMIT %s"
+
+
+async def list_in_review(conn: sql.Connection, *, limit: int) -> list[Payment]:
+    """Payments that wait for a person to decide, the oldest first."""
+    return await sql.rows(conn, Payment, LIST_IN_REVIEW, [limit])
+
+
 LIST_OPEN_CHECKOUTS = (
     "SELECT" + COLUMNS + "FROM payments"
     " WHERE user_id = %s AND package_id = %s AND status = 'PENDING' AND channel = 'CHECKOUT' ORDER BY id"

@@ -40,7 +40,20 @@ from topup.web.api import (
 )
 from topup.web.api import credits as credits_api
 from topup.web.api import payments as payments_api
-from topup.web.pages import account, assets, demo, payments, pool, prices, problems, returned, sign_in, sign_up
+from topup.web.pages import (
+    account,
+    admin_account,
+    assets,
+    demo,
+    desk,
+    payments,
+    pool,
+    prices,
+    problems,
+    returned,
+    sign_in,
+    sign_up,
+)
 from topup.web.pages import institutions as institution_pages
 
 API: tuple[APIRouter, ...] = (
@@ -69,6 +82,8 @@ PAGES: tuple[APIRouter, ...] = (
     institution_pages.router,
     pool.router,
     demo.router,
+    desk.router,
+    admin_account.router,
 )
 CONTRACT_VERSION = "1.0"
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

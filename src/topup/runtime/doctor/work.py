@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
+import psycopg_pool
 
 from topup import errors
 from topup.db import condition, heartbeats, outbox
@@ -44,6 +45,12 @@ def _test_mail(settings: Settings, recipient: str) -> mail.Mail:
     words = f"This is a test mail from {settings.app_name} at {settings.frontend_url}.\n"
     subject = f"Test mail from {settings.app_name}"
     return mail.Mail(id=uuid4(), recipient=recipient, subject=subject, text=words, html="<p>It can be deleted.</p>")
+
+
+async def look(pool: psycopg_pool.AsyncConnectionPool) -> list[Finding]:
+    """The same as `check_work`, on a connection of its own: for the desk."""
+    async with pool.connection() as conn:
+        return await check_work(conn, await condition.standing(conn))
 
 
 async def check_work(conn: psycopg.AsyncConnection, standing: condition.Standing) -> list[Finding]:

@@ -51,10 +51,10 @@ async def account(request: Request, house: HouseDep, cursor: Short = "") -> Resp
     person = await people.page_person(request)
     if person is None:
         return frame.to_sign_in(request)
-    shown = await show_account.overview(house.pool, account_id=person.account_id, older_than_seq=_seq(cursor))
+    shown = await show_account.overview(house.pool, account_id=person.account_id, older_than_seq=seq_of(cursor))
     reads = reader.of_request(request)
-    values = _statement(shown, reads, day_above="")
-    return await frame.show(request, "account.html", account=_figures(shown, reads), is_newest=not cursor, **values)
+    values = statement_values(shown, reads, day_above="")
+    return await frame.show(request, "account.html", account=figures(shown, reads), is_newest=not cursor, **values)
 
 
 @router.get("/account/older")
@@ -63,26 +63,34 @@ async def older(request: Request, house: HouseDep, cursor: Short = "", day: Shor
     person = await people.page_person(request)
     if person is None:
         return frame.to_sign_in(request)
-    shown = await show_account.overview(house.pool, account_id=person.account_id, older_than_seq=_seq(cursor))
-    return frame.fragment(request, "statement.html", **_statement(shown, reader.of_request(request), day_above=day))
+    shown = await show_account.overview(house.pool, account_id=person.account_id, older_than_seq=seq_of(cursor))
+    return frame.fragment(
+        request, "statement.html", **statement_values(shown, reader.of_request(request), day_above=day)
+    )
 
 
-def _seq(cursor: str) -> int | None:
+def seq_of(cursor: str) -> int | None:
     """The line that the page before ended with; None, which is the newest page, for what is no number of a line."""
     is_number = cursor.isascii() and cursor.isdecimal() and len(cursor) <= _SEQ_DIGITS_MAX
     return int(cursor) if is_number else None
 
 
-def _statement(shown: show_account.Overview, reads: Reader, *, day_above: str) -> dict[str, Any]:
+def statement_values(shown: show_account.Overview, reads: Reader, *, day_above: str) -> dict[str, Any]:
+    """What statement.html takes."""
     page = shown.statement
     return {
         "days": statement.days(page.lines, page.moves, reader=reads, now=shown.read_at),
         "older": "" if page.older_than_seq is None else str(page.older_than_seq),
         "day_above": day_above,
+        "older_path": "/account",
+        "older_part": "/account/older",
+        "payments_path": "/payments",
+        "undo_path": "",
     }
 
 
-def _figures(shown: show_account.Overview, reads: Reader) -> Figures:
+def figures(shown: show_account.Overview, reads: Reader) -> Figures:
+    """The top of the page."""
     now = shown.balance
     return Figures(
         available=now.available,

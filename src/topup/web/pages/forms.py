@@ -15,6 +15,7 @@ from topup.core import passwords
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 VALUE_LENGTH_MAX = 1000
+_DIGITS_MAX = 15
 PASSWORD_HELP = f"At least {passwords.LENGTH_MIN} characters. A few words in a row are easy to keep in mind."
 _WHAT_TO_ENTER = {
     "firstName": "Enter your first name, up to 100 characters.",
@@ -23,6 +24,10 @@ _WHAT_TO_ENTER = {
     "password": f"Enter a password of {passwords.LENGTH_MIN} to {passwords.LENGTH_MAX} characters.",
     "name": "Enter a name, up to 200 characters.",
     "billingEmail": "Enter a whole address, such as name@example.com.",
+    "amount": "Enter a whole number, 1 or more.",
+    "reason": "Say why, in up to 500 characters: the owner reads it on the statement.",
+    "quantity": "Enter a whole number, 1 or more.",
+    "role": "Choose one of the roles.",
     "otp": "Enter the six digits from the mail.",
 }
 _SECRET = frozenset({"password", "otp"})
@@ -46,13 +51,22 @@ async def read(request: Request, *names: str) -> dict[str, str]:
     return {name: _text(sent.get(name)) for name in names}
 
 
-def judge(model: type[M], values: Mapping[str, str]) -> tuple[M | None, Form]:
-    """The body that the JSON interface would take, or the form with what to enter where."""
+def judge(model: type[M], values: Mapping[str, str], **numbers: int) -> tuple[M | None, Form]:
+    """The body that the JSON interface would take, or the form with what to enter where.
+
+    `numbers` are fields whose text has been read (`whole`).
+    """
     try:
-        return model.model_validate(dict(values)), Form(shown(values))
+        return model.model_validate({**values, **numbers}), Form(shown(values))
     except pydantic.ValidationError as error:
         wrong = {str(fault["loc"][0]) for fault in error.errors(include_url=False, include_context=False)}
-        return None, Form(shown(values), {name: _WHAT_TO_ENTER[name] for name in values if name in wrong})
+        return None, Form(shown(values), {name: _WHAT_TO_ENTER[name] for name in (*values, *numbers) if name in wrong})
+
+
+def whole(text: str) -> int:
+    """A whole number as people type it; 0, which no field takes, for anything else."""
+    digits = "".join(text.split())
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS_MAX else 0
 
 
 def refused(values: Mapping[str, str], error: errors.TopupError) -> Form:

@@ -20,7 +20,7 @@ from topup.web.pages import reader, rendering
 
 HOME = rendering.HOME
 PATH_LENGTH_MAX = 500
-INSTITUTIONS, SESSIONS = "/institutions", "/sessions"
+INSTITUTIONS, SESSIONS, DESK = "/institutions", "/sessions", "/admin"
 _LINKS = (("/", "Buy credits"), ("/account", "Account"), ("/payments", "Payments"))
 _SEE_OTHER = 303
 
@@ -82,7 +82,8 @@ async def show(
 ) -> Response:
     """A whole page, for whoever is signed in or nobody; with a rail for staff and admins."""
     person = await people.page_person(request)
-    shell = _shell(request, person, await csrf.token(request), links=_links(request, await people.page_seats(request)))
+    links = _links(request, await people.page_seats(request), is_admin=person is not None and person.is_admin)
+    shell = _shell(request, person, await csrf.token(request), links=links)
     values = {**values, "shell": shell, "rail": rail, "reader": reader.of_request(request)}
     return HTMLResponse(rendering.html(template, **values), status)
 
@@ -91,7 +92,7 @@ def show_bare(
     request: Request, template: str, *, status: int, headers: Mapping[str, str], **values: object
 ) -> Response:
     """A whole page that asks nobody who is signed in, for when nothing may be working."""
-    shell = _shell(request, None, "", links=_links(request, ()), is_bare=True)
+    shell = _shell(request, None, "", links=_links(request, (), is_admin=False), is_bare=True)
     text = rendering.html(template, shell=shell, rail=None, reader=reader.of_request(request), **values)
     return HTMLResponse(text, status, dict(headers))
 
@@ -140,9 +141,11 @@ def _page_of(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def _links(request: Request, seats: Sequence[Seat]) -> list[Link]:
+def _links(request: Request, seats: Sequence[Seat], *, is_admin: bool) -> list[Link]:
     """The main navigation of whoever has these seats."""
     found = [link(request, href, text, has_below=href == "/payments") for href, text in _LINKS]
+    if is_admin:
+        found.append(link(request, DESK, "Desk", has_below=True))
     if any(seat.holds_sessions for seat in seats):
         found.append(link(request, SESSIONS, "My sessions"))
     if any(seat.role != "STUDENT" for seat in seats):

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from topup.db import statements
+from topup.ledger import rules
 from topup.web.pages.reader import Reader
 
 _KINDS = {
@@ -35,6 +36,7 @@ _LOT_SOURCES = {
     "ADJUSTMENT": "an adjustment",
     "TRANSFER": "a transfer",
 }
+_UNDOABLE = frozenset(rules.REVERSIBLE)
 _OF_A_PAYMENT = frozenset({"PURCHASE", "REFUND", "DISPUTE"})
 
 
@@ -62,6 +64,7 @@ class Line:
     payment_id: UUID | None
     lots: tuple[LotPart, ...]
     debt_change: int
+    may_be_undone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def _line(line: statements.Line, moves: Sequence[statements.LotMove]) -> Line:
         payment_id=payment_id if line.kind in _OF_A_PAYMENT else None,
         lots=tuple(LotPart(abs(move.change), _source(move), move.expires_at) for move in moves),
         debt_change=sum(move.change for move in moves) - line.credits_signed,
+        may_be_undone=line.kind in _UNDOABLE,
     )
 
 
