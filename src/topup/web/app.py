@@ -43,6 +43,8 @@ from topup.web.api import payments as payments_api
 from topup.web.pages import (
     account,
     admin_account,
+    admin_events,
+    admin_packages,
     assets,
     demo,
     desk,
@@ -84,6 +86,8 @@ PAGES: tuple[APIRouter, ...] = (
     demo.router,
     desk.router,
     admin_account.router,
+    admin_events.router,
+    admin_packages.router,
 )
 CONTRACT_VERSION = "1.0"
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

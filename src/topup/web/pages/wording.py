@@ -10,7 +10,7 @@ from typing import Literal
 from topup.core.roles import Role
 from topup.web.pages import figures
 
-Tone = Literal["good", "waiting", "careful", "bad"]
+Tone = Literal["good", "waiting", "careful", "bad", "calm"]
 ROLES: Mapping[Role, str] = {"OWNER": "Owner", "BILLING": "Billing", "MANAGER": "Manager", "STUDENT": "Student"}
 
 
