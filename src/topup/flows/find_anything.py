@@ -25,7 +25,7 @@ class Found:
 
 async def find(pool: psycopg_pool.AsyncConnectionPool, text: str) -> Found:
     """Everything that fits a text, which is no more than spaces where nothing was asked."""
-    text = text.strip()
+    text = "".join(letter for letter in text if letter.isprintable()).strip()
     reference = _reference(text)
     async with pool.connection() as conn:
         if reference is not None:

@@ -11,14 +11,15 @@ from pydantic import BaseModel
 
 from topup.db import statements
 from topup.db.host_accounts import Holder
-from topup.flows import open_account, read_account
+from topup.flows import open_account, read_account, thaw
 from topup.web import errors
 from topup.web.api import models, paging, transactions
 from topup.web.api.auth import Email
-from topup.web.auth import GranterDep, ReaderDep
+from topup.web.auth import AdminDep, GranterDep, ReaderDep
 from topup.web.context import HouseDep
 
 router = APIRouter(prefix="/api/accounts", tags=["Accounts"])
+admin = APIRouter(prefix="/api/admin/accounts", tags=["Admin"])
 
 Unit = Literal["credit", "session"]
 ExternalId = Annotated[
@@ -168,6 +169,13 @@ async def list_lots(
     )
     page, next_cursor = paging.cut(rows, limit, lambda lot: _LotPlace(seq=lot.opened_seq, id=lot.id))
     return LotList(data=[_lot(lot) for lot in page], next_cursor=next_cursor)
+
+
+@admin.post("/{account_id}/thaw", responses=errors.documented(404, 409))
+async def thaw_account(account_id: models.RowId, house: HouseDep, by: AdminDep) -> AccountAnswer:
+    """Let a frozen account go on where all holds again; else 409 `account_still_broken` names what does not."""
+    await thaw.thaw(house.pool, account_id, actor=by.actor)
+    return _answer(await read_account.figures(house.pool, account_id))
 
 
 def _answer(row: statements.Balance) -> AccountAnswer:

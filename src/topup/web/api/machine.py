@@ -9,4 +9,4 @@ from topup.web.api import accounts, events, grants, holds, keys, spends, transfe
 
 # Made by topup.web.lean, which says where they go.
 LEAN: tuple[APIRouter, ...] = (spends.router, holds.router, grants.router, transfers.router)
-ROUTERS: tuple[APIRouter, ...] = (accounts.router, keys.router, events.router)
+ROUTERS: tuple[APIRouter, ...] = (accounts.router, accounts.admin, keys.router, events.router)

@@ -12,10 +12,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from topup import errors
+from topup.core import facts
 from topup.db import inbox
 from topup.flows import retry_events, show_events
 from topup.runtime.house import House
 from topup.web import csrf
+from topup.web.api import models
 from topup.web.context import HouseDep
 from topup.web.pages import admin_door, forms, frame
 from topup.web.pages.wording import Tone
@@ -37,7 +39,7 @@ _WORDS: dict[str, tuple[str, Tone]] = {
 }
 _FILTERS = (("", "All"), (inbox.WAITING, "Tried again"), (inbox.DEAD, "Given up"), ("review", "To be decided"))
 Outcome = Literal["", "waiting", "dead", "review"]
-Short = Annotated[str, Query(max_length=255)]
+EventId = Annotated[str, Query(max_length=255, pattern=models.LINE_PATTERN)]
 
 router = APIRouter(include_in_schema=False)
 
@@ -61,7 +63,7 @@ class Shown:
 
 @router.get(PATH)
 async def events(
-    request: Request, house: HouseDep, entry: admin_door.AdminEntry, outcome: Outcome = "", before: Short = ""
+    request: Request, house: HouseDep, entry: admin_door.AdminEntry, outcome: Outcome = "", before: EventId = ""
 ) -> Response:
     """The latest arrivals first; `before` is the id where the page above ended."""
     return await _page(request, house, entry, outcome=outcome, before=before)
@@ -71,6 +73,8 @@ async def events(
 async def replay(request: Request, house: HouseDep, entry: admin_door.AdminEntry) -> Response:
     """Apply one event again. What it has done it does not do twice."""
     sent = await forms.read(request, "id")
+    if not facts.WORD.fullmatch(sent["id"]):
+        raise errors.NotFound
     try:
         row = await retry_events.replay(house.pool, sent["id"], is_live=house.settings.is_live)
     except errors.Conflict as refusal:
