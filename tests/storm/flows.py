@@ -1,0 +1,367 @@
+"""Every flow in which something can die half-way: prepare, arm, go through it as its client does, and look.
+
+A flow is a function of a walk, so a new one is a few lines and an entry in FLOWS. Whatever happened on the way, at the
+end what was acknowledged is there exactly once, and what was paid is credited.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests import pages_at_stripe, people
+from tests.storm.walk import Walk
+from topup.core import ids, mails
+from topup.db import outbox
+from topup.ledger import commands, journal
+
+PASSWORD = "correct horse battery"
+PACKAGE = "SELECT id FROM packages WHERE credits = 100"
+CODE = (
+    "SELECT details->>'code' FROM outbox WHERE recipient = %s AND kind = 'verification_code' ORDER BY id DESC LIMIT 1"
+)
+LINES = (
+    "SELECT count(*) FROM entries e JOIN transfers t ON t.id = e.transfer_id WHERE e.account_id = %s AND t.kind = %s"
+)
+Flow = Callable[[Walk], None]
+
+
+def sign_up(walk: Walk) -> None:
+    """Registering, and proving the address with the code; a used code is no obstacle to whoever has the password."""
+    walk.rig.execute("DELETE FROM rate_limits")
+    email = f"{uuid4().hex}@example.com"
+    form = {"email": email, "password": PASSWORD, "firstName": "Alice", "lastName": "Arnold"}
+    walk.arm()
+    assert walk.ask("POST", "/api/auth/register", form).status == 202
+    code = walk.rig.value(CODE, email)
+    assert code, "answered, and no code on its way"
+    proven = walk.ask("POST", "/api/auth/verify-otp", {"email": email, "otp": code})
+    walk.disarm()
+    if proven.status != 200:
+        assert proven.tries > 1, proven
+        proven = walk.ask("POST", "/api/auth/login", {"email": email, "password": PASSWORD})
+    assert proven.status == 200, proven
+    account_id = UUID(proven.body["user"]["accountId"])
+    assert walk.rig.balance(account_id) == 100
+    assert walk.rig.value(LINES, account_id, "WELCOME_BONUS") == 1
+
+
+@dataclass
+class Buyer:
+    """Somebody with an open checkout."""
+
+    person: people.Person
+    token: str
+    checkout: dict[str, Any]
+
+
+def _order(walk: Walk, person: people.Person, token: str) -> Buyer:
+    body = {"packageId": str(walk.rig.value(PACKAGE))}
+    return Buyer(person, token, walk.post("/api/payments/credit-checkout", body, token=token))
+
+
+def _buyer(walk: Walk) -> Buyer:
+    walk.rig.execute("DELETE FROM rate_limits")
+    walk.rig.box.control("wipe")
+    return _order(walk, *walk.rig.person())
+
+
+def _is_credited(walk: Walk, buyer: Buyer) -> None:
+    status = "SELECT status FROM payments WHERE id = %s"
+    assert walk.rig.value(status, UUID(buyer.checkout["paymentId"])) == "COMPLETED"
+    assert walk.rig.balance(buyer.person.account_id) == 100
+    assert walk.rig.value(LINES, buyer.person.account_id, "PURCHASE") == 1
+    receipts = "SELECT count(*) FROM outbox WHERE recipient = %s AND kind = 'receipt'"
+    assert walk.rig.value(receipts, buyer.person.email) == 1
+
+
+def start_checkout(walk: Walk) -> None:
+    """However often it is asked, there is one payment, one customer and one page to pay on."""
+    walk.rig.execute("DELETE FROM rate_limits")
+    walk.rig.box.control("wipe")
+    person, token = walk.rig.person()
+    walk.arm()
+    buyer = _order(walk, person, token)
+    walk.disarm()
+    assert walk.rig.value("SELECT count(*) FROM payments WHERE user_id = %s", person.user_id) == 1
+    payable = [one for one in walk.rig.box.sessions() if one.status == "open"]
+    assert [(one.id, one.client_reference_id) for one in payable] == [
+        (buyer.checkout["sessionId"], buyer.checkout["paymentId"])
+    ]
+    assert len(walk.rig.box.customers()) == 1
+
+
+def pay_and_be_told(walk: Walk) -> None:
+    """Stripe's page takes the money, and its deliveries come until they are answered."""
+    buyer = _buyer(walk)
+    walk.arm()
+    walk.rig.box.pay(buyer.checkout["sessionUrl"])
+    walk.deliver()
+    walk.disarm()
+    _is_credited(walk, buyer)
+
+
+def return_to_us(walk: Walk) -> None:
+    """The buyer comes back before any delivery, and the page asks until it knows."""
+    buyer = _buyer(walk)
+    walk.rig.box.pay(buyer.checkout["sessionUrl"])
+    path = f"/api/payments/checkout-status/{buyer.checkout['sessionId']}"
+    walk.arm()
+    told = walk.ask("GET", path, token=buyer.token)
+    for _ in range(20):
+        if told.body["status"] == "COMPLETED":
+            break
+        time.sleep(0.2)
+        told = walk.ask("GET", path, token=buyer.token)
+    walk.disarm()
+    assert told.body["status"] == "COMPLETED"
+    _is_credited(walk, buyer)
+
+
+def catch_up(walk: Walk) -> None:
+    """No delivery and no buyer ever come, and the worker looks."""
+    buyer = _buyer(walk)
+    walk.rig.box.pay(buyer.checkout["sessionUrl"])
+    walk.arm()
+    walk.work("catch up")
+    walk.disarm()
+    _is_credited(walk, buyer)
+
+
+def spend(walk: Walk) -> None:
+    account = walk.account(10)
+    walk.arm()
+    told = walk.post(f"/api/accounts/{account}/spends", {"amount": 3})
+    walk.disarm()
+    assert told["balanceAfter"] == walk.rig.balance(account) == 7
+    assert walk.rig.value(LINES, UUID(account), "USAGE") == 1
+
+
+def spend_too_much(walk: Walk) -> None:
+    """A refusal is an answer like any other."""
+    account = walk.account(10)
+    walk.arm()
+    asked = {"Idempotency_Key": str(uuid4())}
+    told = walk.ask("POST", f"/api/accounts/{account}/spends", {"amount": 11}, **asked)
+    walk.disarm()
+    assert (told.status, told.body["available"], walk.rig.balance(account)) == (402, 10, 10)
+    walk.post(f"/api/accounts/{account}/grants", {"amount": 5, "reason": "More"})
+    assert walk.ask("POST", f"/api/accounts/{account}/spends", {"amount": 11}, **asked).status == 402
+    assert walk.rig.balance(account) == 15
+
+
+def hold(walk: Walk) -> None:
+    account = walk.account(10)
+    walk.arm()
+    walk.post(f"/api/accounts/{account}/holds", {"amount": 4})
+    walk.disarm()
+    assert walk.rig.value("SELECT held FROM accounts WHERE id = %s", UUID(account)) == 4
+    assert walk.rig.value("SELECT count(*) FROM holds WHERE account_id = %s", UUID(account)) == 1
+
+
+def _held(walk: Walk) -> tuple[str, str]:
+    account = walk.account(10)
+    return account, walk.post(f"/api/accounts/{account}/holds", {"amount": 4})["id"]
+
+
+def capture(walk: Walk) -> None:
+    account, hold_id = _held(walk)
+    walk.arm()
+    walk.post(f"/api/holds/{hold_id}/captures", {"amount": 3})
+    walk.disarm()
+    assert walk.rig.balance(account) == 7
+    assert walk.rig.value("SELECT captured FROM holds WHERE id = %s", UUID(hold_id)) == 3
+    assert walk.rig.value("SELECT held FROM accounts WHERE id = %s", UUID(account)) == 0
+
+
+def release(walk: Walk) -> None:
+    account, hold_id = _held(walk)
+    walk.arm()
+    told = walk.post(f"/api/holds/{hold_id}/release")
+    walk.disarm()
+    assert told["status"] == "RELEASED"
+    assert walk.rig.balance(account) == 10
+    assert walk.rig.value("SELECT held FROM accounts WHERE id = %s", UUID(account)) == 0
+
+
+def reverse(walk: Walk) -> None:
+    account = walk.account(10)
+    spent = walk.post(f"/api/accounts/{account}/spends", {"amount": 3})
+    walk.arm()
+    walk.post(f"/api/transactions/{spent['id']}/reversal", {})
+    walk.disarm()
+    assert walk.rig.balance(account) == 10
+    assert walk.rig.value(LINES, UUID(account), "REVERSAL") == 1
+
+
+def transfer(walk: Walk) -> None:
+    source, target = walk.account(10), walk.account(1)
+    walk.arm()
+    walk.post("/api/transfers", {"fromAccountId": source, "toAccountId": target, "amount": 6})
+    walk.disarm()
+    assert (walk.rig.balance(source), walk.rig.balance(target)) == (4, 7)
+
+
+@dataclass
+class School:
+    """An institution and the token of its owner."""
+
+    id: str
+    token: str
+
+    def pool(self, walk: Walk) -> dict[str, Any]:
+        told = walk.ask("GET", f"/api/sessions/pool?institutionId={self.id}", token=self.token)
+        assert told.status == 200, told
+        found: dict[str, Any] = told.body
+        assert found["purchased"] == sum(found[part] for part in ("available", "allocated", "expired", "takenBack"))
+        return found
+
+
+def _school(walk: Walk) -> School:
+    walk.rig.execute("DELETE FROM rate_limits")
+    walk.rig.box.control("wipe")
+    _, token = walk.rig.person()
+    body = {"name": f"School {uuid4().hex}", "billingEmail": "bills@hill.example"}
+    return School(walk.post("/api/institutions", body, token=token)["id"], token)
+
+
+def _filled(walk: Walk, sessions: int) -> School:
+    school = _school(walk)
+    account_id = UUID(school.pool(walk)["accountId"])
+
+    async def fill() -> None:
+        async with walk.rig.pool.connection() as conn:
+            cause = commands.Cause("storm", str(ids.new()))
+            await journal.post(conn, [commands.Credit(account_id, sessions, "PROMOTION", cause, "user:admin")])
+
+    walk.rig.run(fill())
+    return school
+
+
+def _buy_by_card(walk: Walk, school: School, sessions: int) -> None:
+    bought = walk.post("/api/sessions/purchases", {"quantity": sessions}, token=school.token)
+    pages_at_stripe.pays(walk.rig.box, bought["clientSecret"])
+    walk.deliver()
+
+
+def buy_sessions_by_card(walk: Walk) -> None:
+    """A card in the page: one intent that can be paid, one purchase, one filling of the pool."""
+    school = _school(walk)
+    walk.arm()
+    _buy_by_card(walk, school, 10)
+    walk.disarm()
+    assert school.pool(walk)["purchased"] == 10
+    _has_one_purchase(walk, school)
+
+
+def buy_sessions_by_invoice(walk: Walk) -> None:
+    """An invoice, paid on its page by bank transfer."""
+    school = _school(walk)
+    walk.arm()
+    bought = walk.post("/api/sessions/purchases", {"quantity": 10, "payBy": "INVOICE"}, token=school.token)
+    walk.rig.box.web.post(bought["hostedInvoiceUrl"], data={"transfer": "1"})
+    walk.deliver()
+    walk.disarm()
+    assert school.pool(walk)["purchased"] == 10
+    _has_one_purchase(walk, school)
+    assert len([one for one in walk.rig.box.client.invoices.list().data if one.status in ("open", "paid")]) == 1
+
+
+def _has_one_purchase(walk: Walk, school: School) -> None:
+    count = "SELECT count(*) FROM payments WHERE institution_id = %s AND status = 'COMPLETED'"
+    assert walk.rig.value(count, UUID(school.id)) == 1
+    assert walk.rig.value("SELECT count(*) FROM payments WHERE institution_id = %s", UUID(school.id)) == 1
+
+
+def allocate(walk: Walk) -> None:
+    school = _filled(walk, 10)
+    walk.arm()
+    body = {"email": f"{uuid4().hex}@example.com", "quantity": 4, "institutionId": school.id}
+    walk.post("/api/sessions/allocations", body, token=school.token)
+    walk.disarm()
+    assert (school.pool(walk)["available"], school.pool(walk)["allocated"]) == (6, 4)
+
+
+def import_roster(walk: Walk) -> None:
+    """All of a list or nothing of it, and once."""
+    school = _filled(walk, 10)
+    rows = "".join(f"{uuid4().hex}@example.com,2\n" for _ in range(3))
+    walk.arm()
+    path = f"/api/sessions/rosters?institutionId={school.id}"
+    walk.post(path, f"email,quantity\n{rows}", token=school.token, Content_Type="text/csv")
+    walk.disarm()
+    assert (school.pool(walk)["available"], school.pool(walk)["allocated"]) == (4, 6)
+    invited = "SELECT count(*) FROM memberships WHERE institution_id = %s AND status = 'INVITED'"
+    assert walk.rig.value(invited, UUID(school.id)) == 3
+
+
+def take_back(walk: Walk) -> None:
+    school = _filled(walk, 10)
+    body = {"email": f"{uuid4().hex}@example.com", "quantity": 4, "institutionId": school.id}
+    given = walk.post("/api/sessions/allocations", body, token=school.token)
+    walk.arm()
+    told = walk.ask("DELETE", f"/api/sessions/allocations/{given['id']}?institutionId={school.id}", token=school.token)
+    walk.disarm()
+    assert told.status == 200 or told.tries > 1, told
+    assert (school.pool(walk)["available"], school.pool(walk)["allocated"]) == (10, 0)
+
+
+def send_mail(walk: Walk) -> None:
+    """A mail leaves; where nobody knows whether it left, it leaves again under the same id."""
+    recipient = f"{uuid4().hex}@example.com"
+
+    async def put() -> None:
+        async with walk.rig.pool.connection() as conn:
+            await outbox.put(conn, kind=mails.ALREADY_REGISTERED, cause=recipient, recipient=recipient, details={})
+
+    walk.rig.execute("UPDATE outbox SET sent_at = topup_now(), next_try_at = topup_now() WHERE sent_at IS NULL")
+    walk.rig.run(put())
+    walk.arm()
+    walk.work("outbox")
+    walk.disarm()
+    # Whoever died held the mail for a while; the next one need not wait here.
+    walk.rig.execute("UPDATE outbox SET next_try_at = topup_now() WHERE recipient = %s", recipient)
+    walk.work("outbox")
+    assert walk.rig.value("SELECT sent_at IS NOT NULL FROM outbox WHERE recipient = %s", recipient)
+    arrived = [one for one in walk.rig.mail.arrived if one.recipients == [recipient]]
+    assert 1 <= len(arrived) <= 2
+    assert len({one.message["Message-ID"] for one in arrived}) == 1
+
+
+def settle_expired(walk: Walk) -> None:
+    """Credits whose time is over are booked once."""
+    account = walk.account(10)
+    soon = datetime.now(UTC) + timedelta(seconds=0.3)
+    gift = {"amount": 5, "reason": "For a moment", "expiresAt": soon.isoformat()}
+    walk.post(f"/api/accounts/{account}/grants", gift)
+    time.sleep(0.3)
+    walk.arm()
+    walk.work("settle overdue")
+    walk.disarm()
+    assert walk.rig.balance(account) == 10
+    assert walk.rig.value(LINES, UUID(account), "EXPIRY") == 1
+
+
+FLOWS: dict[str, Flow] = {
+    "sign up": sign_up,
+    "start a checkout": start_checkout,
+    "pay and be told": pay_and_be_told,
+    "return to us": return_to_us,
+    "catch up": catch_up,
+    "spend": spend,
+    "spend too much": spend_too_much,
+    "hold": hold,
+    "capture": capture,
+    "release": release,
+    "reverse": reverse,
+    "transfer": transfer,
+    "buy sessions by card": buy_sessions_by_card,
+    "buy sessions by invoice": buy_sessions_by_invoice,
+    "allocate": allocate,
+    "import a roster": import_roster,
+    "take back": take_back,
+    "send a mail": send_mail,
+    "settle what expired": settle_expired,
+}
