@@ -88,7 +88,8 @@ async def fill(database_url: str, lines: int) -> None:
         written = 0
         while written < lines:
             done = filling.batch()
-            await journal.write(conn, done)
+            async with conn.pipeline():
+                await journal.send(conn, done)
             await conn.commit()
             written += len(done.lines)
         await conn.set_autocommit(True)

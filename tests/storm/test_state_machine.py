@@ -32,7 +32,7 @@ from tests.storm import acts, coins, stage
 from tests.storm.acts import ACTS, Act
 from topup.flows import verify
 from topup.flows.requests import Answer, KeyReused, Request
-from topup.ledger import commands
+from topup.ledger import commands, journal
 from topup.runtime import house
 
 IS_LONG = os.environ.get("TOPUP_STORM") == "1"
@@ -194,8 +194,13 @@ def storm(shared_database_url: str) -> Iterator[type[Storm]]:
     print("\n".join(f"{count:6} {branch}" for branch, count in sorted(REACHED.items())))  # noqa: T201 - for pytest -s
 
 
-def test_every_history_of_the_ledger_ends_as_the_model_says(storm: type[Storm]) -> None:
+@pytest.mark.parametrize("first_lots_max", [journal.FIRST_LOTS_MAX, 1], ids=["as served", "one lot loaded at first"])
+def test_every_history_of_the_ledger_ends_as_the_model_says(
+    storm: type[Storm], first_lots_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Faults 17, 20, 40, 41, 44 to 47, 51 and 54."""
+    monkeypatch.setattr(journal, "FIRST_LOTS_MAX", first_lots_max)
+    REACHED.clear()
     size = settings(
         max_examples=1000 if IS_LONG else 20,
         stateful_step_count=60 if IS_LONG else 30,

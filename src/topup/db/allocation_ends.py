@@ -83,7 +83,7 @@ WITHOUT_LOTS = """
     SELECT al.id FROM allocations al
     WHERE al.id = ANY(%s::uuid[]) AND NOT EXISTS (
         SELECT FROM lots l WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id
-            AND (l.remaining > 0 OR l.held > 0))
+            AND l.is_living)
 """
 
 
@@ -107,7 +107,7 @@ STRAYS = """
     FROM lots l
     JOIN allocations al ON al.transfer_id = l.transfer_id
     JOIN accounts a ON a.id = l.account_id
-    WHERE l.returns_to IS NOT NULL AND l.remaining > 0 AND (l.remaining > 0 OR l.held > 0)
+    WHERE l.returns_to IS NOT NULL AND l.remaining > 0 AND l.is_living
         AND al.closed_at IS NOT NULL AND a.frozen_at IS NULL
     ORDER BY al.id LIMIT %s
 """

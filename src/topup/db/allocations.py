@@ -83,7 +83,7 @@ PAGE = """
     LEFT JOIN users u ON u.id = m.user_id
     LEFT JOIN LATERAL (
         SELECT sum(l.remaining + l.held) AS unused FROM lots l
-        WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND (l.remaining > 0 OR l.held > 0)
+        WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND l.is_living
     ) AS left_over ON true
     LEFT JOIN LATERAL (
         SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id
@@ -122,7 +122,7 @@ FIND = """
     FROM allocations al JOIN memberships m ON m.id = al.membership_id LEFT JOIN users u ON u.id = m.user_id
     LEFT JOIN LATERAL (
         SELECT sum(l.remaining + l.held) AS unused FROM lots l
-        WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND (l.remaining > 0 OR l.held > 0)
+        WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND l.is_living
     ) AS left_over ON true
     LEFT JOIN LATERAL (
         SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id

@@ -34,7 +34,7 @@ DUE = """
         SELECT account_id, (expires_at AT TIME ZONE 'UTC')::date AS day, sum(remaining)::bigint AS credits,
             min(expires_at) AS expires_at, min(created_at) AS since
         FROM lots
-        WHERE remaining > 0 AND expires_at > (SELECT topup_now())
+        WHERE is_living AND remaining > 0 AND expires_at > (SELECT topup_now())
             AND expires_at < (SELECT topup_now() + make_interval(days => max(d) + 1) FROM unnest(%(horizons)s::int[]) d)
         GROUP BY 1, 2
     ), near AS (

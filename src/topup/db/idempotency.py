@@ -30,6 +30,10 @@ class Kept:
     status: int
     answer: str
 
+    def of(self) -> Key:
+        """The key that it is the answer to."""
+        return Key(self.principal, self.route, self.key)
+
 
 FIND = """
     SELECT i.principal, i.route, i.key, i.fingerprint, i.status, i.answer::text AS answer
@@ -40,8 +44,15 @@ FIND = """
 
 async def find(conn: sql.Connection, keys: Sequence[Key]) -> dict[Key, Kept]:
     """What was answered under these keys before."""
-    columns = sql.columns([(k.principal, k.route, k.key) for k in keys])
-    return {Key(k.principal, k.route, k.key): k for k in await sql.rows(conn, Kept, FIND, columns)}
+    return {kept.of(): kept for kept in await (await ask(conn, keys)).rows()}
+
+
+async def ask(conn: sql.Connection, keys: Sequence[Key]) -> sql.Asked[Kept]:
+    """The same, sent together with other statements."""
+    columns = [
+        sql.array(column) for column in ([k.principal for k in keys], [k.route for k in keys], [k.key for k in keys])
+    ]
+    return await sql.ask(conn, sql.each(Kept), FIND, columns)
 
 
 KEEP = """
@@ -53,7 +64,7 @@ KEEP = """
 async def keep(conn: sql.Connection, answers: Sequence[Kept]) -> None:
     """Keep first answers. A twin that was quicker violates `one_answer_per_key`: run again, and `find` sees it."""
     rows = [(a.principal, a.route, a.key, a.fingerprint, a.status, a.answer) for a in answers]
-    await sql.run(conn, KEEP, sql.columns(sorted(rows)))
+    await sql.send(conn, KEEP, sql.columns(sorted(rows)))
 
 
 WAIT_FOR_TWIN = "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(E'\\n', %s::text, %s::text, %s::text), 0))"

@@ -5,7 +5,7 @@ balance lie in db/statements.py. Writing functions take rows as tuples in the or
 arrays, so a batch costs one statement each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,12 +37,12 @@ LOCK = """
 """
 
 
-async def lock(conn: sql.Connection, account_ids: list[UUID]) -> list[AccountRow]:
+async def lock(conn: sql.Connection, account_ids: list[UUID]) -> sql.Asked[AccountRow]:
     """Lock customer accounts in id order, so that no two batches wait for each other in a ring.
 
     NO KEY UPDATE, because plain FOR UPDATE would also stop foreign-key checks of rows that only name the account.
     """
-    return await sql.rows(conn, AccountRow, LOCK, [account_ids])
+    return await sql.ask(conn, sql.each(AccountRow), LOCK, [account_ids])
 
 
 # The inner query locks what is free, until the end of the transaction, and passes over the rest.
@@ -63,9 +63,9 @@ LOOK = """
 """
 
 
-async def look(conn: sql.Connection, account_ids: list[UUID]) -> list[AccountRow]:
+async def look(conn: sql.Connection, account_ids: list[UUID]) -> sql.Asked[AccountRow]:
     """Customer accounts without a lock: enough to say what would happen, never to do it."""
-    return await sql.rows(conn, AccountRow, LOOK, [account_ids])
+    return await sql.ask(conn, sql.each(AccountRow), LOOK, [account_ids])
 
 
 NOW = "SELECT topup_now()"
@@ -74,6 +74,11 @@ NOW = "SELECT topup_now()"
 async def now(conn: sql.Connection) -> datetime:
     """Money's time. Read it after the locks: before, it may be older than the wait for them."""
     return await sql.value(conn, NOW)
+
+
+async def ask_now(conn: sql.Connection) -> sql.Asked[datetime]:
+    """The same, sent together with the locks."""
+    return await sql.ask(conn, sql.first_column(), NOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +101,28 @@ class LotRow:
     own_expires_at: datetime | None
 
 
-LIVING_LOTS = """
-    SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
-            payment_id, created_at, returns_to, own_expires_at
-    FROM lots WHERE account_id = ANY(%s) AND (remaining > 0 OR held > 0)
+# Two looks at one index each, since a single one would read all lots of the account.
+FIRST_LOTS = """
+    SELECT found.* FROM unnest(%s::uuid[], %s::bigint[]) AS asked (account_id, lots_max) CROSS JOIN LATERAL (
+        (SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
+                payment_id, created_at, returns_to, own_expires_at
+        FROM lots WHERE account_id = asked.account_id AND is_living
+        ORDER BY priority, expires_at, opened_seq, id LIMIT asked.lots_max)
+        UNION ALL
+        (SELECT id, account_id, transfer_id, opened_seq, amount, remaining, held, priority, expires_at, source,
+                payment_id, created_at, returns_to, own_expires_at
+        FROM lots WHERE account_id = asked.account_id AND is_living AND expires_at <= (SELECT topup_now()))
+    ) AS found
 """
 
 
-async def living_lots(conn: sql.Connection, account_ids: list[UUID]) -> list[LotRow]:
-    """Lots with anything in them.
+async def first_lots(conn: sql.Connection, lots_max: Mapping[UUID, int | None]) -> sql.Asked[LotRow]:
+    """Of each account the first so many lots (None: all) in burn order, and all that are overdue; some may come twice.
 
     A statement of its own, after the locking one: joined into that, it would see the lots as they were before the wait
-    for the lock.
+    for the lock. Money's time has to be read before it: what ends in between is then here and not missing.
     """
-    return await sql.rows(conn, LotRow, LIVING_LOTS, [account_ids])
+    return await sql.ask(conn, sql.each(LotRow), FIRST_LOTS, [list(lots_max), sql.array([*lots_max.values()])])
 
 
 LOTS = """
@@ -242,7 +255,7 @@ INSERT_TRANSFERS = """
 
 async def insert_transfers(conn: sql.Connection, rows: Rows) -> None:
     """(id, debit, credit, unit, amount, kind, cause type, cause id, actor, text digest, reverses, recorded at)."""
-    await sql.run(conn, INSERT_TRANSFERS, sql.columns(rows))
+    await sql.send(conn, INSERT_TRANSFERS, sql.columns(rows))
 
 
 INSERT_TEXTS = """
@@ -253,7 +266,7 @@ INSERT_TEXTS = """
 
 async def insert_texts(conn: sql.Connection, rows: Rows) -> None:
     """(transfer, description, source id, metadata as JSON text, salt)."""
-    await sql.run(conn, INSERT_TEXTS, sql.columns(rows))
+    await sql.send(conn, INSERT_TEXTS, sql.columns(rows))
 
 
 INSERT_LOTS = """
@@ -270,7 +283,7 @@ async def insert_lots(conn: sql.Connection, rows: Rows) -> None:
 
     The last two are where an allocated lot returns to, and the expiry of its own.
     """
-    await sql.run(conn, INSERT_LOTS, sql.columns(rows))
+    await sql.send(conn, INSERT_LOTS, sql.columns(rows))
 
 
 UPDATE_LOTS = """
@@ -281,7 +294,7 @@ UPDATE_LOTS = """
 
 async def update_lots(conn: sql.Connection, rows: Rows) -> None:
     """(id, remaining, held)."""
-    await sql.run(conn, UPDATE_LOTS, sql.columns(rows))
+    await sql.send(conn, UPDATE_LOTS, sql.columns(rows))
 
 
 UPDATE_ACCOUNTS = """
@@ -294,7 +307,7 @@ UPDATE_ACCOUNTS = """
 
 async def update_accounts(conn: sql.Connection, rows: Rows) -> None:
     """(id, balance, held, debt, seq, head hash)."""
-    await sql.run(conn, UPDATE_ACCOUNTS, sql.columns(rows))
+    await sql.send(conn, UPDATE_ACCOUNTS, sql.columns(rows))
 
 
 INSERT_ENTRIES = """
@@ -306,7 +319,7 @@ INSERT_ENTRIES = """
 
 async def insert_entries(conn: sql.Connection, rows: Rows) -> None:
     """(account, seq, id, transfer, amount, balance after, debt change, hash, recorded at)."""
-    await sql.run(conn, INSERT_ENTRIES, sql.columns(rows))
+    await sql.send(conn, INSERT_ENTRIES, sql.columns(rows))
 
 
 INSERT_ENTRY_LOTS = """
@@ -317,7 +330,7 @@ INSERT_ENTRY_LOTS = """
 
 async def insert_entry_lots(conn: sql.Connection, rows: Rows) -> None:
     """(account, seq, lot, amount)."""
-    await sql.run(conn, INSERT_ENTRY_LOTS, sql.columns(rows))
+    await sql.send(conn, INSERT_ENTRY_LOTS, sql.columns(rows))
 
 
 INSERT_ALLOCATION_ENDS = """
@@ -328,7 +341,7 @@ INSERT_ALLOCATION_ENDS = """
 
 async def insert_allocation_ends(conn: sql.Connection, rows: Rows) -> None:
     """(account, seq, lot, credits)."""
-    await sql.run(conn, INSERT_ALLOCATION_ENDS, sql.columns(rows))
+    await sql.send(conn, INSERT_ALLOCATION_ENDS, sql.columns(rows))
 
 
 INSERT_HOLDS = """
@@ -341,7 +354,7 @@ INSERT_HOLDS = """
 
 async def insert_holds(conn: sql.Connection, rows: Rows) -> None:
     """(id, account, kind, amount, captured, status, expires at, description, payment, actor, created at, closed at)."""
-    await sql.run(conn, INSERT_HOLDS, sql.columns(rows))
+    await sql.send(conn, INSERT_HOLDS, sql.columns(rows))
 
 
 UPDATE_HOLDS = """
@@ -353,7 +366,7 @@ UPDATE_HOLDS = """
 
 async def update_holds(conn: sql.Connection, rows: Rows) -> None:
     """(id, captured, status, closed at)."""
-    await sql.run(conn, UPDATE_HOLDS, sql.columns(rows))
+    await sql.send(conn, UPDATE_HOLDS, sql.columns(rows))
 
 
 INSERT_HOLD_LOTS = """
@@ -364,7 +377,7 @@ INSERT_HOLD_LOTS = """
 
 async def insert_hold_lots(conn: sql.Connection, rows: Rows) -> None:
     """(hold, lot, amount, remaining)."""
-    await sql.run(conn, INSERT_HOLD_LOTS, sql.columns(rows))
+    await sql.send(conn, INSERT_HOLD_LOTS, sql.columns(rows))
 
 
 UPDATE_HOLD_LOTS = """
@@ -376,4 +389,4 @@ UPDATE_HOLD_LOTS = """
 
 async def update_hold_lots(conn: sql.Connection, rows: Rows) -> None:
     """(hold, lot, remaining)."""
-    await sql.run(conn, UPDATE_HOLD_LOTS, sql.columns(rows))
+    await sql.send(conn, UPDATE_HOLD_LOTS, sql.columns(rows))

@@ -12,7 +12,7 @@ from topup.db import sql
 AMONG = """
     SELECT DISTINCT account_id FROM (
         SELECT account_id FROM lots
-        WHERE account_id = ANY(%(account_ids)s) AND remaining > 0 AND expires_at <= (SELECT topup_now())
+        WHERE account_id = ANY(%(account_ids)s) AND is_living AND remaining > 0 AND expires_at <= (SELECT topup_now())
         UNION ALL
         SELECT account_id FROM holds
         WHERE account_id = ANY(%(account_ids)s) AND status = 'OPEN' AND expires_at <= (SELECT topup_now())
@@ -28,7 +28,7 @@ async def among(conn: sql.Connection, account_ids: Sequence[UUID]) -> list[UUID]
 NEXT = """
     SELECT DISTINCT account_id FROM (
         SELECT account_id FROM lots
-        WHERE remaining > 0 AND expires_at <= (SELECT topup_now()) AND account_id > %(after_id)s
+        WHERE is_living AND remaining > 0 AND expires_at <= (SELECT topup_now()) AND account_id > %(after_id)s
         UNION ALL
         SELECT account_id FROM holds
         WHERE status = 'OPEN' AND expires_at <= (SELECT topup_now()) AND account_id > %(after_id)s

@@ -52,7 +52,7 @@ FIGURES = """
     ),
     lent AS (
         SELECT sum(remaining + held) AS unused FROM lots
-        WHERE returns_to = (SELECT id FROM pool) AND (remaining > 0 OR held > 0)
+        WHERE returns_to = (SELECT id FROM pool) AND is_living
     ),
     returning_soon AS (
         SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id
@@ -102,7 +102,8 @@ async def shares(conn: sql.Connection, membership_ids: list[UUID]) -> list[Share
 
 NEXT_ENDS = """
     SELECT account_id, min(expires_at) FROM lots
-    WHERE account_id = ANY(%s::uuid[]) AND remaining > 0 AND expires_at > (SELECT topup_now()) GROUP BY account_id
+    WHERE account_id = ANY(%s::uuid[]) AND is_living AND remaining > 0 AND expires_at > (SELECT topup_now())
+    GROUP BY account_id
 """
 
 

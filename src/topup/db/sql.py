@@ -4,11 +4,12 @@ Statements are constants; values always travel as parameters.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, LiteralString, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, LiteralString, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import BaseRowFactory, args_row, class_row, scalar_row, tuple_row
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
@@ -48,6 +49,40 @@ async def pairs(conn: Connection, text: LiteralString, parameters: Parameters = 
     async with conn.cursor(row_factory=tuple_row) as cursor:
         await cursor.execute(text, parameters)
         return [(first, second) for first, second in await cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[T]):
+    """A statement that was sent. Within a pipeline several are, and wait for the database once."""
+
+    cursor: psycopg.AsyncCursor[T]
+
+    async def rows(self) -> list[T]:
+        """All rows. The first to be read waits for all that were sent."""
+        return await self.cursor.fetchall()
+
+
+async def ask(conn: Connection, kind: BaseRowFactory[T], text: LiteralString, parameters: Parameters = ()) -> Asked[T]:
+    """Send a statement whose rows are read later."""
+    cursor = conn.cursor(row_factory=kind)
+    await cursor.execute(text, parameters)
+    return Asked(cursor)
+
+
+def each(kind: Callable[..., T]) -> BaseRowFactory[T]:
+    """Every row as one `kind`, whose fields stand in the order of the columns."""
+    return args_row(kind)
+
+
+def first_column() -> BaseRowFactory[Any]:
+    """The first column of every row."""
+    return scalar_row
+
+
+async def send(conn: Connection, text: LiteralString, parameters: Parameters = ()) -> None:
+    """Send a statement that only has to succeed; within a pipeline that shows when the pipeline ends."""
+    async with conn.cursor() as cursor:
+        await cursor.execute(text, parameters)
 
 
 async def run(conn: Connection, text: LiteralString, parameters: Parameters = ()) -> int:

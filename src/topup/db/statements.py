@@ -31,7 +31,7 @@ BALANCES = """
     SELECT a.id AS account_id, a.unit, a.external_id, a.balance, a.held, a.debt, a.frozen_at IS NOT NULL AS is_frozen,
            CASE WHEN a.debt > 0 THEN 0 ELSE a.balance - a.held - coalesce((
                SELECT sum(l.remaining) FROM lots l
-               WHERE l.account_id = a.id AND l.remaining > 0 AND l.expires_at <= topup_now()),
+               WHERE l.account_id = a.id AND l.is_living AND l.expires_at <= topup_now()),
                        0) END::bigint AS available
     FROM accounts a WHERE a.id = ANY(%s) AND a.system_name IS NULL ORDER BY a.id DESC
 """
@@ -57,7 +57,7 @@ class Expiring:
 
 EXPIRING = """
     SELECT sum(remaining)::bigint AS credits, expires_at FROM lots
-    WHERE account_id = %(account_id)s AND remaining > 0 AND expires_at > topup_now()
+    WHERE account_id = %(account_id)s AND is_living AND remaining > 0 AND expires_at > topup_now()
       AND expires_at <= topup_now() + make_interval(days => %(days)s)
     GROUP BY expires_at ORDER BY expires_at
 """
@@ -141,7 +141,7 @@ class LotView:
 
 LIVING_LOTS = """
     SELECT id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at FROM lots
-    WHERE account_id = %s AND (remaining > 0 OR held > 0)
+    WHERE account_id = %s AND is_living
     ORDER BY priority, expires_at NULLS LAST, opened_seq, id
 """
 
@@ -153,7 +153,7 @@ async def living_lots(conn: sql.Connection, account_id: UUID) -> list[LotView]:
 
 LIVING_LOTS_BY_AGE = """
     SELECT id, opened_seq, amount, remaining, held, priority, expires_at, source, payment_id, created_at FROM lots
-    WHERE account_id = %(account_id)s AND (remaining > 0 OR held > 0)
+    WHERE account_id = %(account_id)s AND is_living
       AND (%(before_seq)s::bigint IS NULL OR (opened_seq, id) < (%(before_seq)s, %(before_id)s::uuid))
     ORDER BY opened_seq DESC, id DESC LIMIT %(limit)s
 """

@@ -91,11 +91,12 @@ def blamed(fault: BaseException) -> frozenset[int]:
 
 
 async def _post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReused]:
-    async with pool.connection() as conn:
+    async with pool.connection() as conn, conn.pipeline():
         placed = await _placed(conn, [request.command for request in requests])
-        working = await journal.load(conn, [command for command in placed if not isinstance(command, commands.Denied)])
-        keys = [request.key for request in requests if request.key is not None]
-        kept = await idempotency.find(conn, keys) if keys else {}
+        asked = await journal.ask(conn, [command for command in placed if not isinstance(command, commands.Denied)])
+        found = await idempotency.ask(conn, [request.key for request in requests if request.key is not None])
+        working = await journal.load(conn, asked)
+        kept = {one.of(): one for one in await found.rows()}
         new: list[idempotency.Kept] = []
         answers: list[Answer | KeyReused] = []
         for request, command in zip(requests, placed, strict=True):
@@ -107,10 +108,9 @@ async def _post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReu
                     kept[request.key] = _kept(request.key, request.fingerprint, answer)
                     new.append(kept[request.key])
             answers.append(answer)
-        async with conn.pipeline():
-            await journal.send(conn, working)
-            if new:
-                await idempotency.keep(conn, new)
+        await journal.send(conn, working)
+        if new:
+            await idempotency.keep(conn, new)
     return answers
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from topup import errors
 from topup.ledger import commands
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -84,7 +85,11 @@ class Lot:
 
 @dataclass(slots=True)
 class Account:
-    """A locked customer account; `lots` are those with anything in them, in burn order."""
+    """A locked customer account with its lots in burn order.
+
+    Mostly not all that it has: what is overdue, and the first, which have `credits_in_reach`. None means that every
+    lot with anything in it is listed. Rules ask for what they need: `first_lots` or `every_lot`.
+    """
 
     id: UUID
     unit: str
@@ -95,6 +100,21 @@ class Account:
     head_hash: bytes
     is_frozen: bool
     lots: list[Lot] = field(default_factory=list)
+    credits_in_reach: int | None = None
+
+    def first_lots(self, credits_wanted: int) -> list[Lot]:
+        """The lots in burn order, of which so many credits are about to be taken."""
+        if self.credits_in_reach is not None:
+            self.credits_in_reach -= credits_wanted
+            if self.credits_in_reach < 0:
+                raise errors.Broken(f"Too few lots of account {self.id} were loaded.")
+        return self.lots
+
+    def every_lot(self) -> list[Lot]:
+        """All lots with anything in them, in burn order."""
+        if self.credits_in_reach is not None:
+            raise errors.Broken(f"Not all lots of account {self.id} were loaded.")
+        return self.lots
 
     def available(self) -> int:
         """What a spend would get now, after `moves.settle`: nothing in debt."""

@@ -7,7 +7,9 @@ accounts, lots).
 
 import itertools
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
@@ -16,6 +18,8 @@ from topup.db import ledger, sql
 from topup.ledger import book, commands, rules
 
 SALT_BYTES = 16
+FIRST_LOTS_MAX = 8
+MORE_LOTS = 16
 
 # A row and what the rules work on have the same fields in the same order, which is also the order of the columns.
 _ACCOUNT = attrgetter(*ledger.AccountRow.__slots__)
@@ -36,9 +40,10 @@ async def post(conn: sql.Connection, asked: Sequence[commands.Command]) -> list[
 
     A cause that was posted before violates `one_transfer_per_cause`: callers look before they post, under a lock.
     """
-    working = await load(conn, asked)
-    outcomes = [rules.apply(working, command) for command in asked]
-    await write(conn, working)
+    async with conn.pipeline():
+        working = await load(conn, await ask(conn, asked))
+        outcomes = [rules.apply(working, command) for command in asked]
+        await send(conn, working)
     return outcomes
 
 
@@ -47,24 +52,41 @@ async def try_out(conn: sql.Connection, command: commands.Command) -> tuple[comm
 
     Nothing is locked: run it in a transaction that sees one moment (repeatable read).
     """
-    working = await load(conn, [command], is_locking=False)
+    working = await load(conn, await ask(conn, [command], is_locking=False))
     return rules.apply(working, command), working
 
 
-async def load(conn: sql.Connection, asked: Sequence[commands.Command], *, is_locking: bool = True) -> book.Book:
-    """Lock the accounts of these commands and load what the rules may need. Nothing is decided yet."""
-    account_ids = sorted({account_id for command in asked for account_id in accounts_of(command)})
-    found = await (ledger.lock if is_locking else ledger.look)(conn, account_ids)
-    working = book.Book(await ledger.now(conn), ids.new, _new_salt)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was sent to the database for some commands. Within a pipeline one wait brings it all."""
+
+    commands: Sequence[commands.Command]
+    credits_wanted: Mapping[UUID, int | None]
+    accounts: sql.Asked[ledger.AccountRow]
+    now: sql.Asked[datetime]
+    lots_max: Mapping[UUID, int | None]
+    lots: sql.Asked[ledger.LotRow]
+
+
+async def ask(conn: sql.Connection, asked: Sequence[commands.Command], *, is_locking: bool = True) -> Asked:
+    """Lock the accounts of these commands; then, in later statements, read the clock and as many lots as mostly do."""
+    wanted = _credits_wanted(asked)
+    lots_max = {one: FIRST_LOTS_MAX if wanted[one] else wanted[one] for one in sorted(wanted)}
+    accounts = await (ledger.lock if is_locking else ledger.look)(conn, list(lots_max))
+    now = await ledger.ask_now(conn)
+    return Asked(asked, wanted, accounts, now, lots_max, await ledger.first_lots(conn, lots_max))
+
+
+async def load(conn: sql.Connection, asked: Asked) -> book.Book:
+    """The locked accounts with what the rules may need. Nothing is decided yet."""
+    found = await asked.accounts.rows()
+    (now,) = await asked.now.rows()
+    working = book.Book(now, ids.new, _new_salt)
     working.accounts = {row.id: book.Account(*_ACCOUNT(row)) for row in found}
-    for row in await ledger.living_lots(conn, account_ids):
-        lot = working.lots[row.id] = book.Lot(*_LOT(row))
-        working.accounts[row.account_id].lots.append(lot)
-    for account in working.accounts.values():
-        account.lots.sort(key=book.Lot.burn_order)
-    await _load_holds(conn, working, asked)
-    await _load_originals(conn, working, asked)
-    await _load_lost(conn, working, asked)
+    await _load_lots(conn, working, asked)
+    await _load_holds(conn, working, asked.commands)
+    await _load_originals(conn, working, asked.commands)
+    await _load_lost(conn, working, asked.commands)
     return working
 
 
@@ -73,6 +95,48 @@ def accounts_of(command: commands.Command) -> tuple[UUID, ...]:
     if isinstance(command, commands.Move | commands.TakeBack):
         return (command.account_id, command.to_account_id)
     return (command.account_id,)
+
+
+def _credits_wanted(asked: Iterable[commands.Command]) -> dict[UUID, int | None]:
+    """How many credits may be taken from the lots of each account in burn order; None where every lot is looked at.
+
+    Lots of holds and of past entries are loaded by name, and what is overdue always is.
+    """
+    wanted: dict[UUID, int | None] = {}
+    for command in asked:
+        for account_id in accounts_of(command):
+            wanted.setdefault(account_id, 0)
+        before = wanted[command.account_id]
+        if isinstance(command, commands.TakeBack | commands.MoneyBack):
+            wanted[command.account_id] = None
+        elif before is not None and isinstance(command, commands.Spend | commands.PlaceHold | commands.Move):
+            wanted[command.account_id] = before + command.credits
+    return wanted
+
+
+async def _load_lots(conn: sql.Connection, working: book.Book, asked: Asked) -> None:
+    """List the first lots of each account until they reach as far as is wanted, or are all that there are."""
+    lots, lots_max = asked.lots, asked.lots_max
+    while lots_max:
+        for row in await lots.rows():
+            if row.id not in working.lots:
+                working.lots[row.id] = lot = book.Lot(*_LOT(row))
+                working.accounts[row.account_id].lots.append(lot)
+        more_max: dict[UUID, int | None] = {}
+        for account in (working.accounts[one] for one in lots_max if one in working.accounts):
+            account.lots.sort(key=book.Lot.burn_order)
+            listed_max, wanted = lots_max[account.id], asked.credits_wanted[account.id]
+            account.credits_in_reach = reach = _reach(account, listed_max, working.now)
+            if listed_max is not None and reach is not None and (account.debt or reach < (wanted or 0)):
+                more_max[account.id] = None if account.debt else listed_max * MORE_LOTS
+        lots, lots_max = await ledger.first_lots(conn, more_max) if more_max else lots, more_max
+
+
+def _reach(account: book.Account, listed_max: int | None, now: datetime) -> int | None:
+    """What the first lots can give; None when every lot is listed. Beyond them the list holds what is overdue alone."""
+    if listed_max is None or len(account.lots) < listed_max:
+        return None
+    return sum(lot.remaining for lot in account.lots[:listed_max] if not lot.is_expired(now))
 
 
 def _new_salt() -> bytes:
@@ -133,14 +197,8 @@ async def _load_missing_lots(conn: sql.Connection, working: book.Book, lot_ids: 
         working.lots.update({row.id: book.Lot(*_LOT(row)) for row in await ledger.lots(conn, missing)})
 
 
-async def write(conn: sql.Connection, done: book.Book) -> None:
-    """Send everything that changed, parents before children, one statement a table and all in one go."""
-    async with conn.pipeline():
-        await send(conn, done)
-
-
 async def send(conn: sql.Connection, done: book.Book) -> None:
-    """The same inside a pipeline of the caller's, who has more to write with it."""
+    """Send everything that changed, parents before children, one statement a table; within a pipeline all in one go."""
     if done.transfers:
         await _write_movements(conn, done)
     if done.changed_lots:

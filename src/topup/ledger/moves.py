@@ -96,14 +96,16 @@ def empty_hold(book: Book, account: Account, hold: Hold, status: str) -> None:
 
 def repay_from_lots(book: Book, account: Account, hold: Hold) -> None:
     """Debt that meets what a hold gave back is repaid by a pair of lines, out of the lots and into the debt."""
-    spendable = sum(lot.remaining for lot in account.lots)
-    repaid = min(account.debt, spendable)
+    if not account.debt:
+        return
+    lots = account.every_lot()
+    repaid = min(account.debt, sum(lot.remaining for lot in lots))
     if not repaid:
         return
     clawbacks = system_accounts.IDS["clawbacks", account.unit]
     why_out, why_back = (Upkeep(Cause("debt_repayment", f"{hold.id}:{way}")) for way in ("out", "in"))
     out = book.transfer(account.id, clawbacks, account.unit, repaid, "ADJUSTMENT", why_out)
-    book.enter(account, out, take(book, account.lots, repaid))
+    book.enter(account, out, take(book, lots, repaid))
     back = book.transfer(clawbacks, account.id, account.unit, repaid, "ADJUSTMENT", why_back)
     book.enter(account, back, [], debt_change=-repaid)
 

@@ -83,7 +83,9 @@ def _spend(book: Book, account: Account, command: commands.Spend) -> Outcome:
 
     usage = system_accounts.IDS["usage", account.unit]
     transfer = book.transfer(account.id, usage, account.unit, command.credits, "USAGE", command)
-    return Done((book.enter(account, transfer, moves.take(book, account.lots, command.credits)),))
+    return Done(
+        (book.enter(account, transfer, moves.take(book, account.first_lots(command.credits), command.credits)),)
+    )
 
 
 def _place_hold(book: Book, account: Account, command: commands.PlaceHold) -> Outcome:
@@ -103,7 +105,9 @@ def _place_hold(book: Book, account: Account, command: commands.PlaceHold) -> Ou
         actor=command.actor,
         created_at=book.now,
     )
-    for lot, credits_held in moves.pick(account.lots, command.credits, lambda lot: lot.remaining):
+    for lot, credits_held in moves.pick(
+        account.first_lots(command.credits), command.credits, lambda lot: lot.remaining
+    ):
         book.set_aside(account, lot, credits_held)
         hold.parts.append(HoldPart(lot, credits_held, credits_held))
     book.new_holds[hold.id] = hold
@@ -195,7 +199,7 @@ def _move(book: Book, account: Account, command: commands.Move) -> Outcome:
         return lot.terms_allocated(command.ends_at) if command.is_allocation else lot.terms()
 
     transfer = book.transfer(account.id, target.id, account.unit, command.credits, "TRANSFER", command)
-    taken = moves.take(book, account.lots, command.credits)
+    taken = moves.take(book, account.first_lots(command.credits), command.credits)
     debit = book.enter(account, transfer, taken)
     credit = moves.come_in(book, target, transfer, _arriving(book, target, transfer, taken, terms))
     return Done((debit, credit))
@@ -209,7 +213,7 @@ def _take_back(book: Book, account: Account, command: commands.TakeBack) -> Outc
         return Denied("same_account")
     if account.is_frozen:
         return Denied("account_frozen")
-    lent = [lot for lot in account.lots if lot.returns_to == target.id and lot.remaining]
+    lent = [lot for lot in account.every_lot() if lot.returns_to == target.id and lot.remaining]
     lots = [lot for lot in lent if command.transfer_id is None or lot.transfer_id == command.transfer_id]
     unspent = sum(lot.remaining for lot in lots)
     if command.credits is None and unspent == 0:

@@ -32,7 +32,7 @@ def _clawback(book: Book, account: Account, command: commands.Clawback) -> Outco
 
     clawbacks = system_accounts.IDS["clawbacks", account.unit]
     transfer = book.transfer(account.id, clawbacks, account.unit, command.credits, command.kind, command)
-    nearest_first = sorted(account.lots, key=lambda lot: _distance(lot, command.payment_id))
+    nearest_first = sorted(account.every_lot(), key=lambda lot: _distance(lot, command.payment_id))
     own = [lot for lot in nearest_first if lot.payment_id == command.payment_id]
     taken = moves.take(book, own, command.credits)
     taken += _take_held(book, account, command.payment_id, command.credits + _sum(taken))
@@ -79,7 +79,7 @@ def _hold_disputed(book: Book, account: Account, command: commands.HoldDisputed)
     """
     hold = _open_hold(book, account, command.payment_id)
     held = hold.uncaptured() if hold is not None else 0
-    unspent = held + sum(lot.remaining for lot in account.lots if lot.payment_id == command.payment_id)
+    unspent = held + sum(lot.remaining for lot in account.every_lot() if lot.payment_id == command.payment_id)
     wanted = min(command.credits, unspent)
     if wanted == held:
         return Done(hold=hold.view() if hold is not None else None)
@@ -107,7 +107,7 @@ def _place(book: Book, account: Account, command: commands.HoldDisputed, credits
         actor=command.actor,
         created_at=book.now,
     )
-    own = [lot for lot in account.lots if lot.payment_id == command.payment_id]
+    own = [lot for lot in account.every_lot() if lot.payment_id == command.payment_id]
     for lot, share in reversed(moves.pick(reversed(own), credits_held, lambda lot: lot.remaining)):
         book.set_aside(account, lot, share)
         hold.parts.append(HoldPart(lot, share, share))

@@ -115,7 +115,8 @@ ENDED_LOTS = Invariant(
     "What ended more than ten minutes ago has been booked as expired.",
     """
     SELECT l.account_id, 'lot ' || l.id AS what FROM lots l JOIN accounts a ON a.id = l.account_id
-    WHERE l.remaining > 0 AND l.expires_at < (SELECT topup_now()) - interval '10 minutes' AND a.frozen_at IS NULL
+    WHERE l.is_living AND l.remaining > 0 AND l.expires_at < (SELECT topup_now()) - interval '10 minutes'
+      AND a.frozen_at IS NULL
       AND l.account_id BETWEEN %(first)s AND %(last)s
     """,
     may_be_late=True,
