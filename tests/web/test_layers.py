@@ -84,9 +84,9 @@ def test_a_page_may_send_its_buy_form_on_to_stripes_checkout_only() -> None:
 def test_stripes_script_is_let_in_where_card_fields_are() -> None:
     live = security_headers.StripeOrigins.of(Settings())
     policy = security_headers.page_policy("n0nce", live, uses_elements=True)
-    assert "script-src 'self' 'nonce-n0nce' https://js.stripe.com;" in policy
+    assert "script-src 'self' 'nonce-n0nce' https://js.stripe.com https://*.js.stripe.com;" in policy
     assert "connect-src 'self' https://api.stripe.com;" in policy
-    assert "frame-src https://js.stripe.com https://hooks.stripe.com;" in policy
+    assert "frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com;" in policy
 
 
 def test_a_demo_trusts_its_own_sandbox_in_stripes_place() -> None:

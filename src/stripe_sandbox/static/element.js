@@ -180,6 +180,11 @@
 
   async function heard(message) {
     if (message.what === "focus") field(names()[0]).focus();
+    else if (message.what === "renew") {
+      dress(message.appearance);
+      field("saves").hidden = !message.saves;
+      resize();
+    }
     else if (message.what === "clear") {
       form.reset();
       changed();

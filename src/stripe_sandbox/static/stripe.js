@@ -120,6 +120,7 @@
       }
       const { appearance } = this.elements.options;
       const init = { what: "init", key: this.elements.key, types: offer.types, saves: offer.saves, appearance };
+      this.saves = offer.saves;
       if (this.frame && this.frame.contentWindow) this.frame.contentWindow.postMessage(init, ORIGIN, [channel.port2]);
     }
 
@@ -143,6 +144,13 @@
         this.waiting.set(id, resolve);
         this.port.postMessage({ what, id, ...more });
       });
+    }
+
+    /* Shows what elements.update() changed: the looks, and whether the details are kept. What was typed stays. */
+    renew() {
+      const { clientSecret, mode, setupFutureUsage, appearance } = this.elements.options;
+      if (!clientSecret) this.saves = mode === "setup" || Boolean(setupFutureUsage);
+      if (this.port) this.port.postMessage({ what: "renew", saves: this.saves, appearance });
     }
 
     unmount() {
@@ -229,6 +237,7 @@
 
     async update(options) {
       Object.assign(this.options, options);
+      if (this.element) this.element.renew();
     }
   }
 

@@ -3,6 +3,7 @@
 Addresses come here in canonical form (`topup.core.addresses`), secrets as hashes only.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -39,6 +40,16 @@ FIND = "SELECT id, email, first_name, last_name, role, is_admin, disabled_at FRO
 async def find(conn: sql.Connection, user_id: UUID) -> User | None:
     """A person by id."""
     return await sql.row(conn, User, FIND, [user_id])
+
+
+NAMES = (
+    "SELECT id, coalesce(nullif(trim(first_name || ' ' || last_name), ''), email) FROM users WHERE id = ANY(%s::uuid[])"
+)
+
+
+async def names(conn: sql.Connection, user_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What people are called; an address where there is no name."""
+    return dict(await sql.pairs(conn, NAMES, [sql.array(list(user_ids))]))
 
 
 FIND_BY_EMAIL = "SELECT id, email, first_name, last_name, role, is_admin, disabled_at FROM users WHERE email = %s"

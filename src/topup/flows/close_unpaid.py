@@ -1,6 +1,7 @@
-"""Closes purchases in the page that nobody finished within a day: cancelled at Stripe, then EXPIRED.
+"""Closes purchases in the page that nobody pays: given up by the buyer, or not finished within a day.
 
-Stripe decides: one that was paid at the last moment is not cancelled but credited (faults 10, 60). Run by the worker.
+Cancelled at Stripe, then EXPIRED. Stripe decides: one that was paid at the last moment is not cancelled but credited
+(faults 10, 60). Called by the worker and by topup.flows.cancel_purchase.
 """
 
 from uuid import UUID
@@ -26,7 +27,7 @@ async def close(pool: Pool, stripe: protocol.Stripe) -> int:
     while due := await _due(pool, after_id):
         for payment in due:
             try:
-                await _close(pool, stripe, payment)
+                await close_one(pool, stripe, payment)
                 closed += 1
             except errors.GatewayError as fault:
                 faults.append(fault)
@@ -36,12 +37,8 @@ async def close(pool: Pool, stripe: protocol.Stripe) -> int:
     return closed
 
 
-async def _due(pool: Pool, after_id: UUID) -> list[Payment]:
-    async with pool.connection() as conn:
-        return await session_purchases.unpaid(conn, hours=UNPAID_HOURS, after_id=after_id, limit=BATCH)
-
-
-async def _close(pool: Pool, stripe: protocol.Stripe, payment: Payment) -> None:
+async def close_one(pool: Pool, stripe: protocol.Stripe, payment: Payment) -> None:
+    """Close one; what Stripe says of its money is applied, so one that was paid meanwhile is credited. GatewayError."""
     intent = await _cancelled(stripe, payment.stripe_intent_id) if payment.stripe_intent_id else None
     async with pool.connection() as conn:
         if intent is not None:
@@ -51,6 +48,11 @@ async def _close(pool: Pool, stripe: protocol.Stripe, payment: Payment) -> None:
         [locked] = await payments.lock_many(conn, [payment.id])
         if locked.status == "PENDING" and locked.stripe_intent_id is None and locked.stripe_invoice_id is None:
             await payments.change_many(conn, [payments.Change(payment.id, "EXPIRED")])
+
+
+async def _due(pool: Pool, after_id: UUID) -> list[Payment]:
+    async with pool.connection() as conn:
+        return await session_purchases.unpaid(conn, hours=UNPAID_HOURS, after_id=after_id, limit=BATCH)
 
 
 async def _cancelled(stripe: protocol.Stripe, intent_id: str) -> billing.Intent:

@@ -48,6 +48,11 @@ async def one(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, invo
     return await _find(pool, invoice_id, institution_id)
 
 
+async def stored(pool: Pool, *, institution_id: UUID, invoice_id: UUID) -> Invoice:
+    """One as it is kept, without asking Stripe; NotFound for another institution's."""
+    return await _find(pool, invoice_id, institution_id)
+
+
 async def document(pool: Pool, *, institution_id: UUID, invoice_id: UUID, seller: str) -> Document:
     """One of our own as a PDF; NotFound for one that Stripe draws."""
     invoice = await _find(pool, invoice_id, institution_id)

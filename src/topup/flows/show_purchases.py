@@ -12,7 +12,7 @@ import psycopg_pool
 import structlog
 
 from topup import errors
-from topup.db import invoices, session_purchases
+from topup.db import invoices, session_purchases, users
 from topup.db.payments import Payment
 from topup.flows import page_purchase, payment_status, purchase_sessions
 from topup.gateway import protocol
@@ -36,6 +36,15 @@ async def newest(pool: Pool, *, institution_id: UUID, before: UUID | None, limit
         page = await session_purchases.page(conn, institution_id, before=before, limit=limit)
         invoice_ids = await invoices.of_payments(conn, [payment.id for payment in page]) if page else {}
     return [Purchase(payment, invoice_ids.get(payment.id)) for payment in page]
+
+
+async def buyers(pool: Pool, purchases: Sequence[Purchase]) -> dict[UUID, str]:
+    """Who ordered them, by the person's id; somebody who is gone has no name."""
+    user_ids = {one.payment.user_id for one in purchases if one.payment.user_id is not None}
+    if not user_ids:
+        return {}
+    async with pool.connection() as conn:
+        return await users.names(conn, user_ids)
 
 
 async def one(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, payment_id: UUID) -> Purchase:

@@ -27,14 +27,17 @@ _ALWAYS = {
 
 
 _NO_STORE = (b"cache-control", b"no-store")
+# Some ways to pay open a window of their bank's or wallet's, which answers to the page that opened it.
+_OPENER = (b"cross-origin-opener-policy", b"same-origin-allow-popups")
 
 
 @dataclass(frozen=True, slots=True)
 class StripeOrigins:
-    """Where the browser may go for Stripe: its own hosts, or the sandbox's one."""
+    """Where the browser may go for Stripe: its own hosts, or the sandbox's one. `also`: where its script loads more."""
 
     checkout: str
     script: str
+    also: tuple[str, ...]
     frames: tuple[str, ...]
     connect: str
 
@@ -44,16 +47,17 @@ class StripeOrigins:
         base = urlsplit(settings.stripe_api_base)
         if settings.is_demo and base.netloc:
             origin = f"{base.scheme}://{base.netloc}"
-            return cls(origin, origin, (origin,), origin)
-        frames = ("https://js.stripe.com", "https://hooks.stripe.com")
-        return cls(CHECKOUT_ORIGIN, "https://js.stripe.com", frames, "https://api.stripe.com")
+            return cls(origin, origin, (), (origin,), origin)
+        script, others = "https://js.stripe.com", "https://*.js.stripe.com"
+        frames = (script, others, "https://hooks.stripe.com")
+        return cls(CHECKOUT_ORIGIN, script, (others,), frames, "https://api.stripe.com")
 
 
 def page_policy(nonce: str, stripe: StripeOrigins, *, uses_elements: bool) -> str:
     """The Content-Security-Policy of one page. `form-action` names Stripe's checkout: Buy is answered by a redirect."""
     script, connect, frames = f"script-src 'self' 'nonce-{nonce}'", "connect-src 'self'", "frame-src 'none'"
     if uses_elements:
-        script, connect = f"{script} {stripe.script}", f"{connect} {stripe.connect}"
+        script, connect = " ".join([script, stripe.script, *stripe.also]), f"{connect} {stripe.connect}"
         frames = f"frame-src {' '.join(stripe.frames)}"
     return "; ".join(
         [
@@ -95,6 +99,8 @@ class SecurityHeaders:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 policy = API_POLICY if is_api else self._page_policy(nonce, state)
+                if state.get("uses_elements"):
+                    _add_absent(message, [_OPENER])
                 _add_absent(message, [*self.fixed, _NO_STORE, (b"content-security-policy", policy.encode())])
             await send(message)
 

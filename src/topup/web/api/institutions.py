@@ -217,7 +217,7 @@ async def change_institution(
     body: InstitutionChanges, house: HouseDep, seat: institutions_door.EditorSeat
 ) -> InstitutionAnswer:
     """Change any of an institution's fields. Invoices already made stay as they are."""
-    changed = await edit_institution.change(house.pool, seat.institution_id, _columns(body))
+    changed = await edit_institution.change(house.pool, seat.institution_id, columns(body))
     return _institution(changed, seat.role)
 
 
@@ -287,7 +287,7 @@ async def accept_invitation_call(body: InvitationToken, house: HouseDep, person:
     return AcceptedAnswer(**_member(place).model_dump(), institution_name=institution.name)
 
 
-def _columns(body: InstitutionChanges) -> dict[str, Any]:
+def columns(body: InstitutionChanges) -> dict[str, Any]:
     """The columns that the sent fields stand for."""
     given = {name: getattr(body, name) for name in body.model_fields_set}
     if "billing_address" in given:

@@ -16,7 +16,7 @@ from topup.core.demo_people import DemoPerson
 from topup.core.people import Person
 from topup.db.memberships import Seat
 from topup.web import context, csrf, people
-from topup.web.pages import reader, rendering
+from topup.web.pages import reader, rendering, stripe_query
 
 HOME = rendering.HOME
 PATH_LENGTH_MAX = 500
@@ -138,7 +138,8 @@ def _page_of(request: Request) -> str:
     """Where a person is: a fragment or a form belongs to the page before it."""
     if is_fragment(request) or request.method != "GET":
         return HOME
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = stripe_query.without(request.url.query)
+    return request.url.path + (f"?{query}" if query else "")
 
 
 def _links(request: Request, seats: Sequence[Seat], *, is_admin: bool) -> list[Link]:

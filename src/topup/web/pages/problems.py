@@ -59,6 +59,14 @@ _WORDS: Mapping[int, Words] = {
         "Try again in a minute.",
     ),
 }
+_BY_CODE: Mapping[str, Words] = {
+    "role_missing": Words(
+        "Your role does not open this page",
+        "",
+        "",
+        "Ask an owner of the institution to do it, or to give you the role.",
+    ),
+}
 _OTHER = Words("We could not read that", "", _NOT_CHARGED, "Go back and try once more.")
 _OURS = Words(
     "This did not work, and it is our fault",
@@ -72,7 +80,8 @@ def page(request: Request, problem: errors.Problem) -> Response:
     """The error as a page, with its own status and headers; who is to sign in first is sent there."""
     if problem.status == _UNAUTHORIZED:
         return frame.to_sign_in(request)
-    words = _OURS if problem.status == _INTERNAL else _WORDS.get(problem.status, _OTHER)
+    by_status = _OURS if problem.status == _INTERNAL else _WORDS.get(problem.status, _OTHER)
+    words = _BY_CODE.get(problem.code, by_status)
     shown = Shown(
         status=problem.status,
         title=words.title,
