@@ -1,0 +1,179 @@
+"""Every route there is, who may take it, and a request that is right: the one list that the access tests go through.
+
+Routes of institutions, of paying and of the machine door are listed beside their own tests and joined here. A route
+that is in none of the lists fails `test_access.py`, so nothing can be added without somebody saying whose it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.web import test_billing_roles, test_machine_scopes, test_roles
+from tests.web.staffing import NAMES
+from topup.core import roles
+from topup.core.roles import Call, Role
+
+# Who comes to a route: a browser or a program of somebody, a key of one scope, or nobody.
+PEOPLE = ("alice", "bob", *NAMES, "other", "admin")
+KEYS = ("read", "spend", "grant", "admin-key")
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route and a request that is right.
+
+    `whose`: "anybody", "person" (whoever is signed in), "alice" (hers alone), "admin" (and a key of that scope), a call
+    of an institution, or the scopes of which a key needs one.
+    """
+
+    method: str
+    path: str
+    whose: Call | str | frozenset[str]
+    body: object = None
+    query: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    template: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}{f' as {self.whose}' if isinstance(self.whose, str) else ''}"
+
+    @property
+    def is_page(self) -> bool:
+        return not self.path.startswith("/api/") and self.path not in {"/health", "/ready", "/metrics", "/openapi.json"}
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """The route as the application knows it."""
+        return self.method, self.template or self.path
+
+    @property
+    def call(self) -> Call | None:
+        return next((call for call in roles.CALLS if call == self.whose), None)
+
+
+PASSWORD = "correct horse battery"
+API = (
+    Route("GET", "/health", "anybody"),
+    Route("GET", "/ready", "anybody"),
+    Route("GET", "/metrics", "anybody"),
+    Route("GET", "/openapi.json", "anybody"),
+    Route("POST", "/api/webhooks/stripe", "anybody"),
+    Route("POST", "/api/stripe/webhook", "anybody"),
+    Route(
+        "POST",
+        "/api/auth/register",
+        "anybody",
+        {"email": "n@example.com", "password": PASSWORD, "firstName": "N", "lastName": "N"},
+    ),
+    Route("POST", "/api/auth/verify-otp", "anybody", {"email": "n@example.com", "otp": "000000"}),
+    Route("POST", "/api/auth/resend-otp", "anybody", {"email": "n@example.com"}),
+    Route("POST", "/api/auth/login", "anybody", {"email": "n@example.com", "password": PASSWORD}),
+    Route("POST", "/api/auth/google", "anybody", {"idToken": "x"}),
+    Route("POST", "/api/auth/refresh", "anybody", {"refreshToken": "x"}),
+    Route("POST", "/api/auth/logout", "anybody", {"refreshToken": "x"}),
+    Route("POST", "/api/auth/forgot-password", "anybody", {"email": "n@example.com"}),
+    Route(
+        "POST", "/api/auth/reset-password", "anybody", {"email": "n@example.com", "otp": "000000", "password": PASSWORD}
+    ),
+    Route("GET", "/api/auth/me", "person"),
+    Route("POST", "/api/auth/google/link", "person", {"idToken": "x"}),
+    Route("GET", "/api/credit-packages", "anybody"),
+    Route("GET", "/api/credit-packages/{package_id}", "anybody"),
+    Route("POST", "/api/credit-packages", "admin", {"name": "Pack", "credits": 1, "priceInCents": 100}),
+    Route("PATCH", "/api/credit-packages/{package_id}", "admin", {"description": "More"}),
+    Route("DELETE", "/api/credit-packages/{package_id}", "admin"),
+    Route("POST", "/api/payments/credit-checkout", "person", {"packageId": "{package_id}"}),
+    Route("GET", "/api/payments", "person"),
+    Route("GET", "/api/payments/{payment_id}", "alice"),
+    Route("GET", "/api/payments/checkout-status/{session_id}", "alice"),
+    Route("GET", "/api/credits", "person"),
+    Route("GET", "/api/credits/transactions", "person"),
+    Route("GET", "/api/admin/events", "admin"),
+    Route("POST", "/api/admin/events/{event_id}/replay", "admin"),
+)
+PAGES = (
+    Route("GET", "/", "anybody"),
+    Route("GET", "/packages", "anybody"),
+    Route("GET", "/static/{path}", "anybody"),
+    Route("GET", "/buy/{package_id}", "anybody"),
+    Route("POST", "/buy", "person", {"package": "{package_id}"}),
+    Route("GET", "/sign-up", "anybody"),
+    Route("POST", "/sign-up", "anybody", {"email": "x"}),
+    Route("GET", "/verify", "anybody"),
+    Route("POST", "/verify", "anybody", {"email": "n@example.com", "otp": "000000"}),
+    Route("POST", "/verify/resend", "anybody", {"email": "n@example.com"}),
+    Route("GET", "/sign-in", "anybody"),
+    Route("POST", "/sign-in", "anybody", {"email": "n@example.com", "password": PASSWORD}),
+    Route("GET", "/forgot-password", "anybody"),
+    Route("POST", "/forgot-password", "anybody", {"email": "n@example.com"}),
+    Route("GET", "/reset-password", "anybody"),
+    Route("POST", "/reset-password", "anybody", {"email": "n@example.com", "otp": "000000", "password": PASSWORD}),
+    Route("GET", "/account", "person"),
+    Route("GET", "/account/older", "person"),
+    Route("GET", "/payments", "person"),
+    Route("GET", "/payments/return", "alice", query={"session_id": "{session_id}"}),
+    Route("GET", "/payments/return/state", "alice", query={"session_id": "{session_id}"}),
+    Route("GET", "/payments/{payment_id}", "alice"),
+    Route("GET", "/payments/{payment_id}/receipt", "alice"),
+    Route("GET", "/institutions", "person"),
+    Route("GET", "/institutions/new", "person"),
+    Route("POST", "/institutions", "person", {"name": "", "billingEmail": ""}),
+    Route("GET", "/institutions/{institution_id}", "see_pool"),
+    Route("GET", "/demo/mailbox", "anybody"),
+    Route("GET", "/demo/mailbox/{mail_id}", "anybody"),
+    Route("GET", "/demo/mailbox/{mail_id}/html", "anybody"),
+    Route("GET", "/demo/sign-in/{slug}", "anybody"),
+    # Last, since it ends the login that it came with.
+    Route("POST", "/sign-out", "anybody"),
+)
+
+
+def every() -> Iterator[Route]:
+    """All of them."""
+    yield from API
+    for of_school in test_roles.ROUTES:
+        yield Route(
+            of_school.method,
+            of_school.path,
+            of_school.call or "person",
+            of_school.body,
+            of_school.query,
+            of_school.text,
+            template=test_roles._as_described(of_school.path),
+        )
+    for paying in test_billing_roles.ROUTES:
+        yield Route(paying.method, paying.path, paying.call, paying.body, paying.query)
+    for (method, path), (scopes, body) in test_machine_scopes.CALLS.items():
+        yield Route(method, path, frozenset(scopes), body)
+    yield from PAGES
+
+
+def may(route: Route, who: str) -> bool:
+    """Whether somebody may take a route; None is nobody."""
+    if route.whose == "anybody":
+        return True
+    if who in KEYS:
+        if route.whose == "admin":
+            return who == "admin-key"
+        return isinstance(route.whose, frozenset) and (who == "admin-key" or who in route.whose)
+    if who == "nobody":
+        return False
+    if route.whose == "admin" or isinstance(route.whose, frozenset):
+        return who == "admin"
+    if route.call is not None:
+        return who in roles.ROLES and roles.may(role_of(who), route.call)
+    return route.whose in {"person", who}
+
+
+def refusal(route: Route, who: str) -> int:
+    """How somebody who may not is answered: who are you (401), not allowed (403), or not there (404)."""
+    if who == "nobody":
+        return 401
+    if who in KEYS or route.whose == "admin" or isinstance(route.whose, frozenset):
+        return 403
+    return 403 if route.call is not None and who in roles.ROLES else 404
+
+
+def role_of(who: str) -> Role:
+    """The role of a member by name."""
+    return next(role for role in roles.ROLES if role == who)
