@@ -25,6 +25,8 @@ CONNECTION_OPTIONS = (
     " -c default_transaction_isolation=read\\ committed -c synchronous_commit=on"
 )
 WAIT_FOR_CONNECTION_SECONDS = 5.0
+# Deliveries share transactions, one at a time, on a connection that no crowd of other requests can take (fault 25).
+DELIVERIES_CONNECTIONS = 1
 
 Pool = psycopg_pool.AsyncConnectionPool
 
@@ -52,16 +54,11 @@ class House:
 async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterator[House]:
     """Open everything that the settings name. `role` is what its connections work as (`topup.db.app_role`)."""
     options = CONNECTION_OPTIONS if role is None else f"{CONNECTION_OPTIONS} -c role={role}"
-    async with psycopg_pool.AsyncConnectionPool(
-        settings.database_url.get_secret_value(),
-        min_size=1,
-        max_size=settings.pool_size,
-        timeout=WAIT_FOR_CONNECTION_SECONDS,
-        kwargs={"options": options},
-        open=False,
-        name="topup",
-    ) as pool:
-        take_deliveries = functools.partial(receive.receive, pool, is_live=settings.is_live)
+    async with (
+        _pool(settings, options, connections_max=settings.pool_size) as pool,
+        _pool(settings, options, connections_max=DELIVERIES_CONNECTIONS) as pool_of_deliveries,
+    ):
+        take_deliveries = functools.partial(receive.receive, pool_of_deliveries, is_live=settings.is_live)
         post_requests = functools.partial(requests.post, pool)
         stripe_key = settings.stripe_secret_key.get_secret_value()
         async with (
@@ -80,6 +77,18 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
                 requests=posting,
                 key_ring=key_ring,
             )
+
+
+def _pool(settings: Settings, options: str, *, connections_max: int) -> Pool:
+    return psycopg_pool.AsyncConnectionPool(
+        settings.database_url.get_secret_value(),
+        min_size=1,
+        max_size=connections_max,
+        timeout=WAIT_FOR_CONNECTION_SECONDS,
+        kwargs={"options": options},
+        open=False,
+        name="topup",
+    )
 
 
 def _google(settings: Settings) -> google.Issuer | None:
