@@ -13,6 +13,7 @@ from tests.storm import dice, fleet, proxy, rig, servers, traffic
 from tests.storm.rig import Rig
 from tests.storm.servers import BY_CRASH, IMMEDIATELY, Server
 from tests.storm.traffic import Traffic
+from tests.storm.walk import Walk
 from tests.stripe_boxes import StripeBox
 
 pytestmark = pytest.mark.storm
@@ -110,15 +111,19 @@ def test_two_webs_and_two_workers_lose_and_double_nothing_while_they_die_and_sle
                 end = time.monotonic() + span
                 while time.monotonic() < end or not (ships.kills and ships.sleeps and shaking.lost):
                     await asyncio.sleep(own.uniform(0.1, 1.0))
-                    match own.randrange(5):
+                    match own.randrange(6):
                         case 0 | 1:
                             await ships.kill(own)
                         case 2:
-                            await ships.sleep(own, own.uniform(0.5, 20.0 if dice.IS_LONG else 3.0))
+                            await ships.sleep(own, own.uniform(0.5, 60.0 if dice.IS_LONG else 3.0))
                         case 3:
                             shaking.losses = own.randint(1, 4)
-                        case _:
+                        case 4:
                             shaking.reset()
+                        case _:
+                            shaking.is_black_hole, shaking.delay_seconds = own.random() < 0.5, own.uniform(0.0, 0.2)
+                            await asyncio.sleep(own.uniform(0.2, 3.0))
+                            shaking.is_black_hole, shaking.delay_seconds = False, 0.0
                 shaking.losses = 0
 
             await blown.blow(hazards)
@@ -131,3 +136,40 @@ def test_two_webs_and_two_workers_lose_and_double_nothing_while_they_die_and_sle
     told("fleet of four", blown)
     dice.note("fleet of four", kills=ships.kills, sleeps=ships.sleeps, commits_without_an_answer=shaking.lost)
     assert ground.value(DEADLOCKS) == 0
+
+
+def test_clocks_that_step_forth_and_back_move_no_credit(ground: Rig) -> None:
+    """Fault 39: the database's clock jumps by up to a day either way while everybody is at work."""
+    span = dice.seconds(part=0.03, short=4)
+    own = dice.of("clocks")
+    step = "UPDATE deployment SET is_demo = true, mode = 'test', clock_offset = make_interval(secs => %s)"
+
+    async def storm() -> Traffic:
+        async with fleet.running(ground) as ships:
+            blown = await traffic.prepare(ground, ships, payments=40)
+            blown.are_clocks_stepping = True
+
+            async def hazards() -> None:
+                end = time.monotonic() + span
+                while time.monotonic() < end:
+                    await asyncio.sleep(own.uniform(0.05, 0.5))
+                    await ground.act(step, own.uniform(-86_400, 86_400))
+                    dice.note("clocks", steps=1)
+
+            await blown.blow(hazards)
+            await ground.act(step, 86_400 * 2)
+            await asyncio.to_thread(settle_everything, ground)
+            await audited(ground, blown)
+            return blown
+
+    with dice.replayable(f"{HERE} -k clocks"):
+        blown = ground.run(storm())
+        ground.audit()
+    told("clocks", blown)
+
+
+def settle_everything(ground: Rig) -> None:
+    """Holds that ended give back."""
+    walk = Walk(ground)
+    walk.work("settle overdue")
+    walk.end()

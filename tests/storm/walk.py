@@ -6,6 +6,7 @@ answered 200. Between two tries a dead process is started anew, as whoever super
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -16,8 +17,8 @@ from tests import stripe_bodies
 from tests.storm.processes import Died, Process
 from tests.storm.rig import WEBHOOK_SECRET, Rig
 
-TRIES_MAX = 60
-PAUSE_SECONDS = 0.05
+TRIES_MAX = 80
+PAUSE_SECONDS, PAUSE_WHEN_TOLD_SECONDS = 0.05, 0.25
 SERVICE_UNAVAILABLE = 503
 
 
@@ -32,11 +33,12 @@ class Answer:
 
 @dataclass
 class Walk:
-    """One passage through a flow, with one fault at most."""
+    """One passage through a flow, with one fault at most: of our own process, or what `weather` does to others."""
 
     rig: Rig
     at: int = 0
     way: str = ""
+    weather: Callable[[], object] = lambda: None
     io_count: int = 0
     has_fired: bool = False
     restarts: int = 0
@@ -58,6 +60,7 @@ class Walk:
     def arm(self) -> None:
         """From here on each read and write counts, and at one of them the fault happens."""
         self.process.tell("arm", at=self.at, way=self.way)
+        self.weather()
         self.restarts = 0
 
     def disarm(self) -> None:
@@ -96,7 +99,7 @@ class Walk:
                 self.answered += 1
                 return Answer(answer.status_code, answer.json() if answer.content else None, tries)
             assert "retry-after" in answer.headers
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_WHEN_TOLD_SECONDS)
         raise AssertionError(f"{method} {path} was never answered")
 
     def post(self, path: str, body: object = None, *, token: str = "", **headers: str) -> dict[str, Any]:
@@ -117,7 +120,7 @@ class Walk:
                 continue
             if "failed" not in told:
                 return
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_WHEN_TOLD_SECONDS)
         raise AssertionError(f"{name} never went through: {told}")
 
     def deliver(self) -> None:
