@@ -36,6 +36,7 @@ keys = typer.Typer(no_args_is_help=True, help="API keys of host applications.")
 app.add_typer(keys, name="keys")
 app.add_typer(cli_stripe.events, name="events")
 app.add_typer(cli_backups.commands)
+app.command()(cli_stripe.reconcile)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from topup import errors, terminal
 from topup.runtime import environment
+from topup.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="What Stripe told us, and what became of it.")
 
@@ -80,3 +81,29 @@ def _with_database(data: Path | None, work: Callable[[str], Coroutine[Any, Any, 
     logs.configure("critical")
     with terminal.ended_in_order(), verifying.database_url(environment.read(), data) as url:
         terminal.run(work(url))
+
+
+def reconcile(
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,  # noqa: FBT002 - an option
+    days: Annotated[int, typer.Option(min=1, max=400, help="How far to look back.")] = 30,
+    data: Data = None,
+) -> None:
+    """Compare our payments with Stripe's books, both ways; mend what was lost, and list what is unexplained.
+
+    Exit status 0: nothing is left to explain. 1: something is, or Stripe could not be asked to the end.
+    """
+    from topup.runtime import logs, reconciling
+
+    terminal.prepare()
+    logs.configure("critical")
+    with terminal.ended_in_order(), reconciling.settings(environment.read(), data) as settings:
+        terminal.run(_reconcile(settings, days, is_dry_run))
+
+
+async def _reconcile(settings: Settings, days: int, is_dry_run: bool) -> None:  # noqa: FBT001 - as it was typed
+    from topup.runtime import reconciling
+
+    outcome = await reconciling.run(settings, days=days, is_dry_run=is_dry_run)
+    terminal.say("\n".join(outcome.lines))
+    if not outcome.is_explained:
+        raise typer.Exit(1)

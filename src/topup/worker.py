@@ -17,11 +17,12 @@ from procrastinate import jobs
 
 from topup.db import heartbeats
 from topup.flows import (
-    catch_up,
     close_unpaid,
     forget_events,
     forget_mails,
+    forget_reconciliations,
     forget_sign_ins,
+    reconcile,
     remind_expiry,
     retry_events,
     return_ended,
@@ -62,7 +63,9 @@ class Timer:
 
 
 TIMERS = (
-    Timer("catch up", "*/5 * * * *", lambda house: catch_up.look(house.pool, house.stripe)),
+    # What is paid is to be credited within fifteen minutes of a lost delivery, so the look comes more often than that.
+    Timer("reconcile recent", "*/10 * * * *", lambda house: reconcile.recent(house.pool, house.stripe)),
+    Timer("reconcile", "37 3 * * *", lambda house: reconcile.full(house.pool, house.stripe)),
     Timer("settle overdue", "* * * * *", lambda house: settle.sweep(house.pool)),
     Timer("return ended allocations", "* * * * *", lambda house: return_ended.sweep(house.pool)),
     Timer("close unpaid", "*/10 * * * *", lambda house: close_unpaid.close(house.pool, house.stripe)),
@@ -74,6 +77,7 @@ TIMERS = (
         "7 4 * * *",
         lambda house: forget_events.forget(house.pool, kept_days=house.settings.events_kept_days),
     ),
+    Timer("forget old reports", "17 4 * * *", lambda house: forget_reconciliations.forget(house.pool)),
     Timer("forget old sign-ins", "27 3 * * *", lambda house: forget_sign_ins.forget(house.pool)),
 )
 

@@ -34,6 +34,7 @@ CALLS: dict[tuple[str, str], tuple[set[Scope], object]] = {
     ("GET", "/api/admin/holds"): (set(), None),
     ("GET", "/api/admin/events"): (set(), None),
     ("POST", "/api/admin/events/{event_id}/replay"): (set(), None),
+    ("GET", "/api/admin/reconciliations"): (set(), None),
     ("GET", "/api/admin/keys"): (set(), None),
     ("POST", "/api/admin/keys"): (set(), {"name": "Host", "scopes": ["read"]}),
     ("POST", "/api/admin/keys/{key_id}/rotate"): (set(), {}),

@@ -130,7 +130,7 @@ def _paid(position: Position, fact: Fact) -> Decision:
         return LEAVE if other is None else Decision(review_reason=f"Paid once more. {other}")
     if position.status == "REVIEW":
         return LEAVE
-    reason = _disagreement(position, fact)
+    reason = disagreement(position, fact)
     if reason is None:
         return Decision("COMPLETED", is_credit_due=not is_on_trust, is_money_in=True)
     if fact.source != position.channel:
@@ -140,7 +140,7 @@ def _paid(position: Position, fact: Fact) -> Decision:
     return _review(position, reason)
 
 
-def _disagreement(position: Position, fact: Fact) -> str | None:
+def disagreement(position: Position, fact: Fact) -> str | None:
     """In which point the money is not the money that was quoted; None when all agree."""
     if fact.is_live != position.is_live:
         return "The payment was made in another mode (test or live) than it was quoted in"

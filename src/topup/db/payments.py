@@ -288,26 +288,3 @@ NEXT_ATTEMPT = """
 async def next_attempt(conn: sql.Connection, payment_id: UUID, *, after: int) -> bool:
     """Give up the idempotency key of attempt `after`; of several callers one gets True, the rest re-read."""
     return await sql.run(conn, NEXT_ATTEMPT, [payment_id, after]) == 1
-
-
-OVERDUE = (
-    "SELECT" + COLUMNS + "FROM payments WHERE channel = 'CHECKOUT' AND (status = 'PROCESSING' OR status = 'PENDING'"
-    " AND coalesce(expires_at, created_at + interval '1 day') < topup_now() - interval '1 hour')"
-    " ORDER BY created_at LIMIT %s"
-)
-
-
-async def overdue_checkouts(conn: sql.Connection, *, limit: int) -> list[Payment]:
-    """Bank debits on their way, and checkouts that should have ended an hour ago without a word; oldest first."""
-    return await sql.rows(conn, Payment, OVERDUE, [limit])
-
-
-EXPIRE_UNOPENED = """
-    UPDATE payments SET status = 'EXPIRED'
-    WHERE id = ANY(%s::uuid[]) AND status = 'PENDING' AND stripe_session_id IS NULL
-"""
-
-
-async def expire_unopened(conn: sql.Connection, payment_ids: Collection[UUID]) -> int:
-    """Close payments for which Stripe never opened a session; how many."""
-    return await sql.run(conn, EXPIRE_UNOPENED, [list(payment_ids)])

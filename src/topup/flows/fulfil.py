@@ -41,11 +41,11 @@ class _Decided:
 async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
     """Apply facts in their order, all in the caller's transaction; the outcomes in the same order."""
     found = await _lock(conn, facts)
-    positions = {payment.id: _position(payment) for payment in found}
+    positions = {payment.id: position(payment) for payment in found}
     decided: dict[UUID, _Decided] = {}
     outcomes: list[Outcome] = []
     for fact in facts:
-        payment = _match(found, fact)
+        payment = match(found, fact)
         if payment is None:
             outcomes.append(Outcome("unknown_payment"))
             continue
@@ -56,7 +56,7 @@ async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
             decided[payment.id] = one
         elif decision.review_reason is not None:
             await _alert(conn, one, cause=f"{payment.id}:{fact.intent_id or fact.session_id or fact.invoice_id}")
-        outcomes.append(Outcome(_word(decision), payment.id))
+        outcomes.append(Outcome(word(decision), payment.id))
     if decided:
         await _write(conn, list(decided.values()))
     await _tell_invoices(conn, found, facts)
@@ -74,7 +74,7 @@ async def _lock(conn: sql.Connection, facts: Sequence[Fact]) -> list[payments.Pa
     return await payments.lock_many(conn, ids) if ids else []
 
 
-def _match(found: Sequence[payments.Payment], fact: Fact) -> payments.Payment | None:
+def match(found: Sequence[payments.Payment], fact: Fact) -> payments.Payment | None:
     """The payment a fact is about: by the ids we stored, else by the hint in its metadata."""
     by_stored_id = (
         payment
@@ -87,7 +87,8 @@ def _match(found: Sequence[payments.Payment], fact: Fact) -> payments.Payment | 
     return next(by_stored_id, None) or next(by_hint, None)
 
 
-def _position(payment: payments.Payment) -> states.Position:
+def position(payment: payments.Payment) -> states.Position:
+    """Where a payment stands, as decisions see it."""
     return states.Position(
         channel=payment.channel,
         status=payment.status,
@@ -101,7 +102,8 @@ def _position(payment: payments.Payment) -> states.Position:
     )
 
 
-def _word(decision: states.Decision) -> str:
+def word(decision: states.Decision) -> str:
+    """What a decision does, in one word."""
     if decision.is_credit_due:
         return "credited"
     if decision.review_reason is not None:

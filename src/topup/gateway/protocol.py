@@ -16,6 +16,7 @@ import pydantic.dataclasses
 
 from topup.core.payments import Fact
 from topup.gateway.billing import Billing
+from topup.gateway.listing import Lists
 
 AS_TOLD = pydantic.ConfigDict(strict=True)
 """Stripe's values are taken in the types they come in, or refused; a price is never read out of a string."""
@@ -89,7 +90,7 @@ class WebhookEndpoint:
     enabled_events: tuple[str, ...]
 
 
-class Stripe(Billing, Protocol):
+class Stripe(Billing, Lists, Protocol):
     """The gateway. `is_live` says whether its key moves real money."""
 
     @property
@@ -115,10 +116,6 @@ class Stripe(Billing, Protocol):
 
     async def list_checkouts(self, *, customer_id: str) -> list[CheckoutSession]:
         """A customer's sessions, newest first, at most a hundred."""
-        ...
-
-    async def list_completed_checkouts(self, *, since: datetime, after_id: str | None) -> list[CheckoutSession]:
-        """A page of the sessions made since then that were completed, newest first, after the one named."""
         ...
 
     async def retrieve_account(self) -> StripeAccount:

@@ -6,11 +6,9 @@ but Stripe's own; the SDK's telemetry is off.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 import httpx2
 import stripe
-from stripe.params.checkout import SessionListParams
 
 from topup import errors
 from topup.gateway import protocol, stripe_answers, stripe_calls
@@ -18,6 +16,7 @@ from topup.gateway.stripe_calls import PAGE_SIZE
 from topup.gateway.stripe_cards import Cards
 from topup.gateway.stripe_intents import Intents
 from topup.gateway.stripe_invoices import Invoices
+from topup.gateway.stripe_lists import Lists
 
 API_VERSION = "2026-10-28.endive"
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -48,7 +47,7 @@ async def opened(
         await http.close_async()
 
 
-class Gateway(Intents, Cards, Invoices):
+class Gateway(Intents, Cards, Invoices, Lists):
     """Implements protocol.Stripe, whose docstrings hold."""
 
     def __init__(self, client: stripe.StripeClient, caller: stripe_calls.Caller, *, is_live: bool) -> None:
@@ -106,20 +105,6 @@ class Gateway(Intents, Cards, Invoices):
             stripe_answers.checkouts,
             is_write=False,
         )
-
-    async def list_completed_checkouts(
-        self, *, since: datetime, after_id: str | None
-    ) -> list[protocol.CheckoutSession]:
-        """A page of the sessions made since then that were completed, newest first, after the one named."""
-        asked: SessionListParams = {
-            "status": "complete",
-            "created": {"gte": int(since.timestamp())},
-            "limit": PAGE_SIZE,
-        }
-        if after_id is not None:
-            asked["starting_after"] = after_id
-        sessions = self._v1.checkout.sessions
-        return await self._call(lambda: sessions.list_async(asked), stripe_answers.checkouts, is_write=False)
 
     async def retrieve_account(self) -> protocol.StripeAccount:
         """The account that the key belongs to."""

@@ -5,8 +5,14 @@ The application tries its routers in order, so the order is part of the speed.
 
 from fastapi import APIRouter
 
-from topup.web.api import accounts, events, grants, holds, keys, spends, transfers
+from topup.web.api import accounts, events, grants, holds, keys, reconciliations, spends, transfers
 
 # Made by topup.web.lean, which says where they go.
 LEAN: tuple[APIRouter, ...] = (spends.router, holds.router, grants.router, transfers.router)
-ROUTERS: tuple[APIRouter, ...] = (accounts.router, accounts.admin, keys.router, events.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts.router,
+    accounts.admin,
+    keys.router,
+    events.router,
+    reconciliations.router,
+)
