@@ -187,7 +187,8 @@ async def _end(working: asyncio.Task[None]) -> None:
 
 async def _work_jobs(app: procrastinate.App) -> None:
     await app.run_worker_async(
-        concurrency=2,
+        # The nightly comparison with Stripe may take minutes, and the timers of each minute go on beside it.
+        concurrency=4,
         # Polling: a listener would cost a connection, and our jobs are timers, which nobody waits for.
         listen_notify=False,
         fetch_job_polling_interval=1.0,

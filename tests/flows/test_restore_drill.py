@@ -16,7 +16,7 @@ from tests.asking import Machine
 from tests.flows.test_checkout import available, put_on_sale, start
 from tests.people import Person, Pool
 from tests.stripe_boxes import StripeBox
-from topup.flows import catch_up, verify
+from topup.flows import reconcile, verify
 from topup.flows.requests import Answer
 from topup.gateway import stripe
 from topup.runtime import verifying
@@ -62,7 +62,7 @@ async def test_backup_older_than_stripe_is_made_whole(
 
     await spend(machine, host, log, range(SPENDS // 2, SPENDS))
     stripe_box.pay(open_payment.checkout_url)
-    assert (await catch_up.look(pool, gateway)).credited == 1
+    assert (await reconcile.recent(pool, gateway)).credited == 1
     assert (await verifying.run(database_url, anchor=anchor)).is_well
 
     said: list[str] = []
@@ -77,7 +77,7 @@ async def test_backup_older_than_stripe_is_made_whole(
 
     assert await available(recovered, alice) == 0
     for credited in (1, 0):
-        assert (await catch_up.look(recovered, gateway)).credited == credited
+        assert (await reconcile.recent(recovered, gateway)).credited == credited
     assert await available(recovered, alice) == 100
 
     again = Machine(recovered)
