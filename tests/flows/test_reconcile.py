@@ -222,13 +222,12 @@ async def test_what_is_paid_at_stripe_for_no_payment_of_ours_is_shown(
 ) -> None:
     """Faults 22 and 63: as after a restore of an old backup."""
     mark = {"topup_payment_id": str(ids.new())}
-    card = {"payment_method": "pm_card_visa", "payment_method_types": None}
     paid = stripe_box.client.payment_intents.create(
         params={
             "amount": 1000,
             "currency": "gbp",
             "confirm": True,
-            "payment_method": card["payment_method"],
+            "payment_method": "pm_card_visa",
             "metadata": mark,
             "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
         }
