@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, LiteralString
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from tests import pages_at_stripe
 from tests.flows import schools
@@ -59,9 +60,8 @@ async def hashes(pool: Pool) -> dict[str, str]:
         tables = await sql.values(conn, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         found = {}
         for table in tables:
-            rows = await (
-                await conn.execute(b"SELECT t::text FROM public." + table.encode() + b" AS t ORDER BY 1")
-            ).fetchall()
+            whole = SQL("SELECT t::text FROM {} AS t ORDER BY 1").format(Identifier(table))
+            rows = await (await conn.execute(whole)).fetchall()
             found[table] = hashlib.sha256(repr(rows).encode()).hexdigest()
         return found
 
