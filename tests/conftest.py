@@ -144,9 +144,9 @@ def _find_chromium() -> str | None:
 
 def _create(maintenance: psycopg.Connection, template: str) -> str:
     name = f"topup_test_{secrets.token_hex(6)}"
-    maintenance.execute(
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-    )
+    # Copying the files takes a third of the time that writing them through the log takes.
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+    maintenance.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     return name
 
 
