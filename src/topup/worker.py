@@ -26,6 +26,7 @@ from topup.flows import (
     remind_expiry,
     retry_events,
     return_ended,
+    roster_queue,
     send_mails,
     settle,
     verify,
@@ -35,6 +36,7 @@ from topup.runtime.house import House
 
 MAIL_PAUSE_SECONDS = 0.3
 EVENT_PAUSE_SECONDS = 2.0
+ROSTER_PAUSE_SECONDS = 1.0
 RESCUE_PAUSE_SECONDS = 5.0
 PAUSE_AFTER_FAILURE_MAX_SECONDS = 15.0
 BEAT_EVERY_SECONDS = 5.0
@@ -78,6 +80,7 @@ TIMERS = (
         lambda house: forget_events.forget(house.pool, kept_days=house.settings.events_kept_days),
     ),
     Timer("forget old reports", "17 4 * * *", lambda house: forget_reconciliations.forget(house.pool)),
+    Timer("forget old rosters", "22 3 * * *", lambda house: roster_queue.forget(house.pool)),
     Timer("forget old sign-ins", "27 3 * * *", lambda house: forget_sign_ins.forget(house.pool)),
 )
 
@@ -89,6 +92,7 @@ async def run(house: House, *, stop: asyncio.Event) -> None:
     async with app.open_async(pool=house.pool), asyncio.TaskGroup() as group:
         for name, pause_seconds, work in (
             ("outbox", MAIL_PAUSE_SECONDS, lambda: _send_mails(house, brand)),
+            ("rosters", ROSTER_PAUSE_SECONDS, lambda: roster_queue.run_next(house.pool)),
             ("inbox", EVENT_PAUSE_SECONDS, lambda: _retry_events(house)),
             ("rescue", RESCUE_PAUSE_SECONDS, lambda: _rescue(app)),
         ):

@@ -101,6 +101,11 @@ async def live(house: House, zoe: Visitor, machine: Machine, school: institution
             [ids.new(), EMAIL],
         )
         conn.execute(
+            """INSERT INTO roster_files (institution_id, id, name, content, uploaded_by)
+            SELECT %s, 'one', 'list.csv', convert_to('email,quantity\n' || upper(%s) || ',1', 'UTF8'), %s""",
+            [school.id, EMAIL, school.owner.user_id],
+        )
+        conn.execute(
             """INSERT INTO payment_methods (id, user_id, stripe_customer_id, brand, last4, exp_month, exp_year)
             VALUES ('pm_1', %s, 'cus_1', 'visa', '4242', 1, 2030)""",
             [zoe.user["id"]],
@@ -149,6 +154,7 @@ async def test_nothing_that_names_them_is_left_and_the_books_are_whole(
     with psycopg.connect(database_url) as conn:
         assert conn.execute(balances).fetchall() == before
         assert conn.execute("SELECT status, price_minor FROM payments").fetchall() == kept == [("COMPLETED", 1000)]
+        assert conn.execute("SELECT id FROM roster_files").fetchall() == []
     assert student
     assert (await school.pool())["available"] == 10
     assert dict(erased.left_over)["credit"] == 100 + 100 - 5 - 1 + 9

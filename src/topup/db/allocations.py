@@ -188,6 +188,29 @@ async def close(conn: sql.Connection, rows: Sequence[tuple[UUID, int]]) -> None:
     await sql.run(conn, CLOSE, sql.columns(rows))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """What a member has not used: free to go back at once, or on hold and going back after that."""
+
+    free: int
+    held: int
+
+
+LEFT_OVER = """
+    SELECT coalesce(sum(l.remaining), 0)::bigint AS free, coalesce(sum(l.held), 0)::bigint AS held
+    FROM accounts a
+    JOIN lots l ON l.account_id = a.id AND (l.remaining > 0 OR l.held > 0)
+        AND (l.expires_at IS NULL OR l.expires_at > (SELECT topup_now()) OR l.held > 0)
+    WHERE a.membership_id = %s
+"""
+
+
+async def left_over(conn: sql.Connection, membership_id: UUID) -> LeftOver:
+    """What a member has left of all that they were given."""
+    [found] = await sql.rows(conn, LeftOver, LEFT_OVER, [membership_id])
+    return found
+
+
 KNOWN_KEYS = "SELECT roster_key FROM allocations WHERE institution_id = %s AND roster_key = ANY(%s::text[])"
 
 

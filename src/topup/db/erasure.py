@@ -137,6 +137,7 @@ ROSTER_ROWS = """
     WHERE roster_key IS NOT NULL AND membership_id IN (
         SELECT id FROM memberships WHERE user_id = %(id)s OR email = %(email)s)
 """
+ROSTER_FILES = "DELETE FROM roster_files WHERE position(%(email)s in lower(encode(content, 'escape'))) > 0"
 PERSON = """
     UPDATE users SET email = %(alias)s, first_name = '', last_name = '', is_admin = false, password_hash = NULL,
         identity_issuer = NULL, identity_subject = NULL, stripe_customer_id = NULL, default_payment_method = NULL,
@@ -158,7 +159,7 @@ async def forget(conn: sql.Connection, whom: Whom, account_ids: list[UUID]) -> N
     named = {**_named(whom), "accounts": account_ids, "alias": f"erased-{whom.id}@erased.invalid"}
     for statement in (
         *(ANSWERS, NAMES_IN_ANSWERS, EVENTS, MAILS, MAILBOX, CODES, REGISTRATIONS, REFRESH_TOKENS, LOGINS),
-        *(ROSTER_ROWS, PLACES, PAYMENTS, CARDS, TEXTS, HOLDS, NAMED_ACCOUNTS, PERSON),
+        *(ROSTER_ROWS, ROSTER_FILES, PLACES, PAYMENTS, CARDS, TEXTS, HOLDS, NAMED_ACCOUNTS, PERSON),
     ):
         await sql.run(conn, statement, named)
 

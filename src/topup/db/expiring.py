@@ -14,10 +14,15 @@ from topup.db import sql
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A person who should hear that credits end on a day (UTC), at the latest `horizon_days` before."""
+    """A person who should hear that credits end on a day (UTC), at the latest `horizon_days` before.
+
+    Sessions are an institution's, and go back to it. A student who is invited is told under the address that they have
+    proven; whoever has no account with us is not written to.
+    """
 
     account_id: UUID
     unit: str
+    institution_name: str | None
     email: str
     first_name: str
     day: date
@@ -46,9 +51,13 @@ DUE = """
         SELECT near.*, concat_ws(':', account_id, day, horizon_days) AS cause FROM near
         WHERE horizon_days IS NOT NULL AND since < expires_at - make_interval(days => horizon_days)
     )
-    SELECT told.account_id, a.unit, u.email, u.first_name, told.day, told.credits, told.expires_at, told.horizon_days,
-        told.cause
-    FROM told JOIN accounts a ON a.id = told.account_id JOIN users u ON u.id = a.user_id
+    SELECT told.account_id, a.unit, i.name AS institution_name, u.email, u.first_name, told.day, told.credits,
+        told.expires_at, told.horizon_days, told.cause
+    FROM told
+    JOIN accounts a ON a.id = told.account_id
+    LEFT JOIN memberships m ON m.id = a.membership_id AND m.status <> 'LEFT'
+    LEFT JOIN institutions i ON i.id = m.institution_id
+    JOIN users u ON u.id = coalesce(a.user_id, m.user_id, (SELECT id FROM users WHERE email = m.email))
     WHERE u.disabled_at IS NULL
         AND NOT EXISTS (SELECT FROM outbox o WHERE o.kind = %(kind)s AND o.cause = told.cause)
     ORDER BY told.account_id, told.day LIMIT %(limit)s

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from topup.core.roles import Role
 from topup.db import sql
 
 DAYS_VALID = 14
@@ -54,6 +55,39 @@ FIND = """
 async def lock(conn: sql.Connection, token_hash: bytes) -> Invitation | None:
     """The invitation of a token, locked. One that was revoked is not there."""
     return await sql.row(conn, Invitation, FIND, [token_hash])
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an invitation says to whoever holds its token; `member_id` is whose place it is once somebody took it."""
+
+    institution_id: UUID
+    institution_name: str
+    inviter_name: str
+    role: Role
+    email: str
+    status: str
+    member_id: UUID | None
+    is_expired: bool
+    is_used: bool
+    is_revoked: bool
+
+
+LOOK = """
+    SELECT m.institution_id, s.name AS institution_name, trim(concat(u.first_name, ' ', u.last_name)) AS inviter_name,
+        m.role, m.email, m.status, m.user_id AS member_id, i.expires_at <= topup_now() AS is_expired,
+        i.used_at IS NOT NULL AS is_used, i.revoked_at IS NOT NULL AS is_revoked
+    FROM invitations i
+    JOIN memberships m ON m.id = i.membership_id
+    JOIN institutions s ON s.id = m.institution_id
+    LEFT JOIN users u ON u.id = m.invited_by
+    WHERE i.token_hash = %s
+"""
+
+
+async def look(conn: sql.Connection, token_hash: bytes) -> Shown | None:
+    """The invitation of a token, also one that is good for nothing any more."""
+    return await sql.row(conn, Shown, LOOK, [token_hash])
 
 
 USE = "UPDATE invitations SET used_at = topup_now() WHERE id = %s AND used_at IS NULL"

@@ -49,7 +49,7 @@ async def seats(conn: sql.Connection, *, user_id: UUID, email: str) -> list[Seat
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Somebody's place in an institution, as its staff see it."""
+    """Somebody's place in an institution, as its staff see it. `invited_until`: how long the link works."""
 
     id: UUID
     institution_id: UUID
@@ -61,12 +61,15 @@ class Membership:
     last_name: str | None
     created_at: datetime
     joined_at: datetime | None
+    invited_until: datetime | None
 
 
 FIND = """
     SELECT m.id, m.institution_id, m.email, m.user_id, m.role, m.status, u.first_name, u.last_name, m.created_at,
-        m.joined_at
-    FROM memberships m LEFT JOIN users u ON u.id = m.user_id
+        m.joined_at, CASE WHEN i.expires_at > topup_now() THEN i.expires_at END AS invited_until
+    FROM memberships m
+    LEFT JOIN users u ON u.id = m.user_id
+    LEFT JOIN invitations i ON i.membership_id = m.id AND i.used_at IS NULL AND i.revoked_at IS NULL
     WHERE m.id = %s
 """
 
@@ -78,20 +81,58 @@ async def find(conn: sql.Connection, membership_id: UUID) -> Membership | None:
 
 PAGE = """
     SELECT m.id, m.institution_id, m.email, m.user_id, m.role, m.status, u.first_name, u.last_name, m.created_at,
-        m.joined_at
-    FROM memberships m LEFT JOIN users u ON u.id = m.user_id
+        m.joined_at, CASE WHEN i.expires_at > topup_now() THEN i.expires_at END AS invited_until
+    FROM memberships m
+    LEFT JOIN users u ON u.id = m.user_id
+    LEFT JOIN invitations i ON i.membership_id = m.id AND i.used_at IS NULL AND i.revoked_at IS NULL
     WHERE m.institution_id = %(institution_id)s AND m.status <> 'LEFT'
         AND (%(role)s::text IS NULL OR m.role = %(role)s) AND (%(before_id)s::uuid IS NULL OR m.id < %(before_id)s)
+        AND (%(email_part)s = '' OR strpos(m.email, %(email_part)s) > 0)
     ORDER BY m.id DESC LIMIT %(limit)s
 """
 
 
 async def page(
-    conn: sql.Connection, institution_id: UUID, *, role: Role | None, before_id: UUID | None, limit: int
+    conn: sql.Connection,
+    institution_id: UUID,
+    *,
+    role: Role | None,
+    email_part: str,
+    before_id: UUID | None,
+    limit: int,
 ) -> list[Membership]:
-    """Who is in or invited, newest first."""
-    parameters = {"institution_id": institution_id, "role": role, "before_id": before_id, "limit": limit}
+    """Who is in or invited, newest first; of one role, or with a part of an address."""
+    parameters = {
+        "institution_id": institution_id,
+        "role": role,
+        "email_part": email_part,
+        "before_id": before_id,
+        "limit": limit,
+    }
     return await sql.rows(conn, Membership, PAGE, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many people an institution has."""
+
+    staff: int
+    students: int
+    invited: int
+
+
+COUNTS = """
+    SELECT count(*) FILTER (WHERE status = 'ACTIVE' AND role <> 'STUDENT') AS staff,
+        count(*) FILTER (WHERE status = 'ACTIVE' AND role = 'STUDENT') AS students,
+        count(*) FILTER (WHERE status = 'INVITED') AS invited
+    FROM memberships WHERE institution_id = %s AND status <> 'LEFT'
+"""
+
+
+async def counts(conn: sql.Connection, institution_id: UUID) -> Counts:
+    """Those who have come, and those who have not yet."""
+    [found] = await sql.rows(conn, Counts, COUNTS, [institution_id])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool
 
 from topup import errors
-from topup.core import ids, rosters
-from topup.core.people import Person
+from topup.core import ids, people, rosters
 from topup.db import allocations, institutions, memberships, roster_imports, session_accounts, sql
 from topup.db.memberships import Locked, Seat
 from topup.flows import allocate, create_institution, plan_roster, refusals, write_invitations
@@ -22,8 +21,8 @@ BATCH_ROWS = 500
 FAULTS_SHOWN_MAX = 1000
 
 
-async def run(pool: AsyncConnectionPool, seat: Seat, roster: rosters.Roster, person: Person) -> plan_roster.Plan:
-    """What was done. Invalid with a table of what is wrong, or InsufficientCredits, where nothing was."""
+async def run(pool: AsyncConnectionPool, seat: Seat, roster: rosters.Roster, user_id: UUID) -> plan_roster.Plan:
+    """What was done, in the name of `user_id`. Invalid (with all that is wrong) or InsufficientCredits, and nothing."""
     _ensure_right(roster.faults)
     async with pool.connection() as conn:
         await roster_imports.start(conn, seat.institution_id, roster.id, rows_total=len(roster.rows))
@@ -35,7 +34,7 @@ async def run(pool: AsyncConnectionPool, seat: Seat, roster: rosters.Roster, per
             _ensure_right(planned.faults)
             if planned.quantity() > planned.available:
                 raise _too_few(planned)
-            await _write(pool, conn, seat, planned.due(), person, roster.id)
+            await _write(pool, conn, seat, planned.due(), user_id, roster.id)
         is_done = True
     finally:
         async with pool.connection() as conn:
@@ -80,30 +79,30 @@ async def _write(
     conn: sql.Connection,
     seat: Seat,
     rows: Sequence[rosters.Row],
-    person: Person,
+    user_id: UUID,
     roster_id: str,
 ) -> None:
     if not rows:
         return
-    places = await _places(conn, seat, rows, person)
+    places = await _places(conn, seat, rows, user_id)
     accounts = await _accounts(conn, rows, places)
     pool_account_id = await create_institution.pool_account(conn, seat.institution_id)
     for start in range(0, len(rows), BATCH_ROWS):
         batch = rows[start : start + BATCH_ROWS]
-        drafts = await _move(conn, batch, places, accounts, pool_account_id, person)
-        await allocations.add_many(conn, drafts, institution_id=seat.institution_id, given_by=person.user_id)
+        drafts = await _move(conn, batch, places, accounts, pool_account_id, user_id)
+        await allocations.add_many(conn, drafts, institution_id=seat.institution_id, given_by=user_id)
         async with pool.connection() as beside:
             await roster_imports.advance(beside, seat.institution_id, roster_id, rows_done=start + len(batch))
 
 
-async def _places(conn: sql.Connection, seat: Seat, rows: Sequence[rosters.Row], person: Person) -> dict[str, Locked]:
+async def _places(conn: sql.Connection, seat: Seat, rows: Sequence[rosters.Row], user_id: UUID) -> dict[str, Locked]:
     """The membership of each address, locked; whoever had none is invited."""
     emails = sorted(row.email for row in rows)
     new_ids = await memberships.invite_students(
         conn,
         [(ids.new(), email) for email in emails],
         institution_id=seat.institution_id,
-        invited_by=person.user_id,
+        invited_by=user_id,
     )
     places = {place.email: place for place in await memberships.lock_addresses(conn, seat.institution_id, emails)}
     if len(places) < len(emails):
@@ -125,7 +124,7 @@ async def _move(
     places: dict[str, Locked],
     accounts: dict[UUID, UUID],
     pool_account_id: UUID,
-    person: Person,
+    user_id: UUID,
 ) -> list[allocations.Draft]:
     sealed = [(ids.new(), row, accounts[places[row.email].id]) for row in rows]
     asked = [
@@ -136,7 +135,7 @@ async def _move(
             quantity=row.quantity,
             ends_at=row.ends_at,
             email=row.email,
-            actor=person.actor,
+            actor=people.actor_of(user_id),
         )
         for allocation_id, row, account_id in sealed
     ]

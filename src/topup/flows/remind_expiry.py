@@ -1,6 +1,7 @@
 """Tells people that credits of theirs end soon: 30, 7 and 1 days before, one mail for an account, a day and a horizon.
 
-Only people who have an account with us are written to; a host application tells its own users. Run by the worker every
+Only people who have an account with us are written to, also of sessions that an institution gave them; a host
+application tells its own users. Run by the worker every
 hour; a run that is missed is made up for by the next, and none tells anything twice.
 """
 
@@ -33,6 +34,7 @@ def _message(due: expiring.Due) -> outbox.Message:
         "firstName": due.first_name,
         "credits": due.credits,
         "unit": due.unit,
+        "institutionName": due.institution_name,
         "expiresAt": due.expires_at.isoformat(),
     }
     return outbox.Message(mails.EXPIRY_REMINDER, due.cause, due.email, details)

@@ -44,3 +44,12 @@ async def given(
             before_id=before_id,
             limit=limit,
         )
+
+
+async def one(pool: AsyncConnectionPool, institution_id: UUID, allocation_id: UUID) -> Allocation:
+    """One allocation of an institution. Raises NotFound."""
+    async with pool.connection() as conn:
+        found = await allocations.find(conn, allocation_id)
+    if found is None or found.institution_id != institution_id:
+        raise errors.NotFound
+    return found

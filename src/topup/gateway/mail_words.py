@@ -69,6 +69,7 @@ def _of_the_house(brand: Brand) -> dict[str, Any]:
         "frontend_url": address,
         "frontend_host": urlsplit(address).netloc,
         "account_url": f"{address}/account",
+        "sessions_url": f"{address}/sessions",
         "sign_in_url": f"{address}/sign-in",
         "invitation_url": f"{address}/invitation",
     }
@@ -121,7 +122,14 @@ def moment(rfc3339: str) -> str:
 def _expiring(details: Mapping[str, Any]) -> dict[str, Any]:
     expires_at = moment(str(details["expiresAt"]))
     ends = "ends" if int(details["credits"]) == 1 else "end"
-    return {**_counted(details), "expires_at": expires_at, "expires_on": expires_at.partition(",")[0], "ends": ends}
+    given_by = institution_of(details["institutionName"]) if details.get("institutionName") else None
+    return {
+        **_counted(details),
+        "expires_at": expires_at,
+        "expires_on": expires_at.partition(",")[0],
+        "ends": ends,
+        "given_by": given_by,
+    }
 
 
 def _review(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,11 +45,14 @@ from topup.web.pages import (
     admin_account,
     admin_events,
     admin_packages,
+    allocations,
     assets,
     billing,
     buy_sessions,
     demo,
     desk,
+    invitation,
+    members,
     payments,
     pool,
     prices,
@@ -61,6 +64,8 @@ from topup.web.pages import (
     sign_up,
 )
 from topup.web.pages import institutions as institution_pages
+from topup.web.pages import rosters as roster_pages
+from topup.web.pages import sessions as session_pages
 
 API: tuple[APIRouter, ...] = (
     *machine.ROUTERS,
@@ -91,6 +96,11 @@ PAGES: tuple[APIRouter, ...] = (
     purchases.router,
     billing.router,
     saved_cards.router,
+    allocations.router,
+    members.router,
+    roster_pages.router,
+    session_pages.router,
+    invitation.router,
     demo.router,
     desk.router,
     admin_account.router,

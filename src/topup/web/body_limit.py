@@ -3,6 +3,8 @@
 uvicorn has no such limit of its own. Never buffers: memory stays flat however much is sent.
 """
 
+import re
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,7 +15,7 @@ from topup.web import errors
 LIMIT_BYTES = 1024 * 1024
 ROSTER_LIMIT_BYTES = 5 * 1024 * 1024
 _SENTENCE = "The body is larger than this address takes."
-ROSTER_PATHS = ("/api/sessions/rosters", "/sessions/roster")
+ROSTER_PATHS = re.compile(r"/api/sessions/rosters.*|/institutions/[^/]+/rosters")
 # What is sent beyond the limit is read and thrown away up to here, so that the sender gets to read the refusal.
 DISCARDED_BYTES_MAX = 16 * 1024 * 1024
 _DIGITS_MAX = 18
@@ -31,7 +33,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit_bytes = ROSTER_LIMIT_BYTES if scope["path"].startswith(ROSTER_PATHS) else LIMIT_BYTES
+        limit_bytes = ROSTER_LIMIT_BYTES if ROSTER_PATHS.fullmatch(scope["path"]) else LIMIT_BYTES
         announced_bytes = _announced_bytes(scope)
         if announced_bytes > limit_bytes:
             is_read = announced_bytes <= DISCARDED_BYTES_MAX and await _discard(receive)

@@ -103,7 +103,7 @@ async def import_roster_call(
         return Response(_answer(planned, is_dry_run=True), status.HTTP_200_OK, media_type="application/json")
 
     async def act() -> Answer:
-        done = await import_roster.run(house.pool, seat, roster, person)
+        done = await import_roster.run(house.pool, seat, roster, person.user_id)
         return Answer(status.HTTP_201_CREATED, _answer(done, is_dry_run=False))
 
     key = idempotency.key_of(request, person, offered)

@@ -13,7 +13,7 @@ from topup.web.pages import figures
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One row. `name` is empty for somebody who has not come yet; `fate` says what the figures do not."""
+    """One row. `name` is empty for somebody who has no account yet; `fate` says what the figures do not."""
 
     id: UUID
     name: str

@@ -6,7 +6,7 @@ anything but how a date looks.
 
 import functools
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,13 @@ class Reader:
     def short_day(self, moment: datetime) -> str:
         """Such as 19 Nov 2026: for lists."""
         return dates.format_date(self.local(moment), "medium", locale=self.locale)
+
+    def last_day(self, ends_at: datetime) -> str:
+        """The last whole day before an end: a day of UTC, as rosters and programs say it, else one of the reader's."""
+        last = ends_at.astimezone(UTC) - timedelta(microseconds=1)
+        if ends_at.astimezone(UTC).time() == time():
+            return dates.format_date(last, "medium", locale=self.locale)
+        return self.short_day(last)
 
     def weekday(self, day: date, today: date) -> str:
         """A heading: Today, Yesterday, or Thursday 19 November 2026."""

@@ -38,6 +38,9 @@ def _environment() -> jinja2.Environment:
     )
     cast("dict[str, object]", environment.globals).update(asset=assets.address)
     cast("dict[str, object]", environment.filters).update(
-        whole=figures.whole, signed=figures.signed, next_query=next_query, iso=datetime.isoformat
+        whole=figures.whole,
+        signed=figures.signed,
+        next_query=next_query,
+        iso=datetime.isoformat,
     )
     return environment

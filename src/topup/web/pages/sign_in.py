@@ -29,7 +29,7 @@ async def sign_in_form(request: Request, after: Next = frame.HOME) -> Response:
     """The empty form; somebody signed in needs none."""
     if await people.page_person(request) is not None:
         return frame.go(frame.safe_next(after))
-    return await _sign_in(request, forms.EMPTY, frame.safe_next(after))
+    return await _sign_in(request, forms.Form({"email": typed_address.known(request)}), frame.safe_next(after))
 
 
 @router.post("/sign-in", dependencies=GUARDED)
@@ -55,7 +55,8 @@ async def sign_out(request: Request, house: HouseDep) -> Response:
     person = await people.page_person(request)
     if person is not None:
         await sign_out_flow.sign_out_of(house.pool, login_id=person.login_id)
-    response = frame.go("/")
+    after = (await forms.read(request, "next"))["next"]
+    response = frame.go(frame.safe_next(after) if after else "/")
     cookies.sign_out(response, cookies.Jar.of(request, house.settings))
     return response
 

@@ -27,7 +27,7 @@ async def sign_up_form(request: Request, after: Next = frame.HOME) -> Response:
     """The empty form; somebody signed in needs none."""
     if await people.page_person(request) is not None:
         return frame.go(frame.safe_next(after))
-    return await _sign_up(request, forms.EMPTY, frame.safe_next(after))
+    return await _sign_up(request, forms.Form({"email": typed_address.known(request)}), frame.safe_next(after))
 
 
 @router.post("/sign-up", dependencies=GUARDED)

@@ -12,6 +12,18 @@ from topup.web.pages import figures
 
 Tone = Literal["good", "waiting", "careful", "bad", "calm"]
 ROLES: Mapping[Role, str] = {"OWNER": "Owner", "BILLING": "Billing", "MANAGER": "Manager", "STUDENT": "Student"}
+ROLE_RIGHTS: Mapping[Role, str] = {
+    "OWNER": "may do everything",
+    "BILLING": "buys and pays",
+    "MANAGER": "gives sessions",
+    "STUDENT": "uses sessions",
+}
+INVITED_AS: Mapping[Role, str] = {
+    "OWNER": "as an owner, who may do everything there",
+    "BILLING": "to look after its purchases, cards and invoices",
+    "MANAGER": "to give sessions to its students",
+    "STUDENT": "as a student",
+}
 
 
 @dataclass(frozen=True, slots=True)
