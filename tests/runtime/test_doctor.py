@@ -88,7 +88,18 @@ async def test_a_deployment_that_is_right_gets_nothing_but_ok(settings: Settings
     assert troubles(findings) == {}
     checks = [one.check for one in findings]
     assert checks == [
-        *("settings", "address", "webhook secret", "database", "durability", "database clock", "schema", "history"),
+        *(
+            "settings",
+            "address",
+            "webhook secret",
+            "database",
+            "durability",
+            "checksums",
+            "standby",
+            "database clock",
+            "schema",
+            "history",
+        ),
         *("copy", "stripe key", "stripe clock", "stripe account", "webhook endpoint", "mail sender", "mail"),
         *("worker", "outbox", "inbox", "shop"),
     ]
@@ -223,7 +234,15 @@ async def test_an_empty_database_and_none_at_all_are_named_and_the_rest_still_lo
 
 async def test_a_server_that_does_not_wait_for_the_disk_is_for_demos_only(settings: Settings) -> None:
     server = condition.Server(
-        version_num=180_000, version="18.0", is_standby=False, is_durable=False, login="topup", unix_seconds=0.0
+        version_num=180_000,
+        version="18.0",
+        is_standby=False,
+        is_durable=False,
+        has_checksums=False,
+        waits_for_standby=False,
+        standbys=0,
+        login="topup",
+        unix_seconds=0.0,
     )
     assert doctor_database._durability(server, settings).state is State.FAILED
     assert doctor_database._durability(server, settings.model_copy(update={"is_demo": True})).state is State.WARNING

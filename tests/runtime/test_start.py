@@ -96,6 +96,15 @@ async def test_database_remembers_its_mode_and_account(sound: Settings, database
     assert "the database belongs to a demo" in await refusal(sound)
 
 
+async def test_real_money_is_not_taken_where_a_power_cut_would_lose_it(sound: Settings, server_url: str) -> None:
+    """Fault 30. The tests' own server does not wait for its disk."""
+    with psycopg.connect(server_url) as conn:
+        if conn.execute("SELECT current_setting('fsync')").fetchone() == ("on",):
+            pytest.skip("this server waits for its disk")
+    live = {"stripe_secret_key": "sk_live_tests", "stripe_publishable_key": "pk_live_tests"}
+    assert "fsync or full_page_writes is off" in await refusal(sound, **live)
+
+
 async def test_refused_start_claims_nothing(sound: Settings, database_url: str) -> None:
     await refusal(sound, stripe_publishable_key="")
     with psycopg.connect(database_url) as conn:

@@ -9,7 +9,7 @@ import contextlib
 import psycopg
 from psycopg import sql
 
-from topup.db import migrate
+from topup.db import connections, migrate
 
 NAME = "topup_app"
 
@@ -39,7 +39,7 @@ GRANTS = (
 
 def ensure(database_url: str) -> bool:
     """Make the role, or give it what the newest schema needs; False where the database does not let us."""
-    with psycopg.connect(database_url, autocommit=True) as conn:
+    with psycopg.connect(connections.conninfo(database_url), autocommit=True) as conn:
         conn.execute(TURN, [migrate.LOCK_KEY])
         for _ in range(TRIES - 1):
             with contextlib.suppress(*CROSSED):
@@ -61,6 +61,6 @@ def _made(conn: psycopg.Connection) -> bool:
 
 def may_wear(database_url: str) -> bool:
     """Whether a connection of ours may put the role on, and the role may then do its work in this database."""
-    with psycopg.connect(database_url) as conn:
+    with psycopg.connect(connections.conninfo(database_url)) as conn:
         found = conn.execute(MAY_WEAR, [NAME]).fetchone()
     return bool(found and found[0])

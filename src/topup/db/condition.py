@@ -12,12 +12,15 @@ GUARDED_TABLES = ["transfers", "entries", "entry_lots"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server behind the address. `unix_seconds` is its clock."""
+    """The server behind the address. `unix_seconds` is its clock; `standbys` follow it, whether or not it waits."""
 
     version_num: int
     version: str
     is_standby: bool
     is_durable: bool
+    has_checksums: bool
+    waits_for_standby: bool
+    standbys: int
     login: str
     unix_seconds: float
 
@@ -27,6 +30,9 @@ SERVER = """
         pg_is_in_recovery() AS is_standby,
         current_setting('fsync')::boolean AND current_setting('full_page_writes')::boolean
             AND current_setting('synchronous_commit') <> 'off' AS is_durable,
+        current_setting('data_checksums')::boolean AS has_checksums,
+        current_setting('synchronous_standby_names') <> '' AS waits_for_standby,
+        (SELECT count(*) FROM pg_stat_replication) AS standbys,
         session_user::text AS login, extract(epoch FROM clock_timestamp())::float8 AS unix_seconds
 """
 

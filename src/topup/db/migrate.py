@@ -3,6 +3,7 @@
 `serve` and `worker` refuse a schema that is behind or ahead; `topup migrate` and the demo bring it up to date.
 """
 
+import time
 from importlib import resources
 
 import psycopg
@@ -11,12 +12,37 @@ from alembic import command, config, script
 from alembic.runtime import migration
 
 from topup import errors
+from topup.db import connections
 
 LOCK_KEY = 0x70_70_75_70
+# A migration gives a lock up after a second; for what queued behind it to get through, it stays away twice as long.
+LOCK_PATIENCE_SECONDS = 600.0
+LOCK_PAUSE_SECONDS = 2.0
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Run all outstanding revisions up to one. Two at once wait for each other on an advisory lock."""
+    """Run all outstanding revisions up to one, each in a transaction. Two at once wait for each other.
+
+    A lock that somebody holds for long is tried for again and again, so that traffic never queues behind a migration
+    for more than a second (fault 91).
+    """
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while True:
+        try:
+            _upgrade(database_url, revision)
+        except psycopg.errors.LockNotAvailable as fault:
+            if time.monotonic() > deadline:
+                raise errors.Unavailable(
+                    "Somebody holds a lock that the migration needs, and does not let go. What is done is done; run it"
+                    " again when no long query runs.",
+                    code="schema_locked",
+                ) from fault
+            time.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _upgrade(database_url: str, revision: str) -> None:
     engine = _engine(database_url)
     try:
         with engine.connect() as connection:
@@ -78,5 +104,7 @@ def _scripts() -> script.ScriptDirectory:
 
 def _engine(database_url: str) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(database_url), poolclass=sqlalchemy.NullPool
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(connections.conninfo(database_url)),
+        poolclass=sqlalchemy.NullPool,
     )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from psycopg_pool import AsyncConnectionPool
 
 from topup import errors
-from topup.db import idempotency, sql
+from topup.db import connections, idempotency, sql
 from topup.flows import requests
 from topup.flows.requests import Answer, KeyReused
 
@@ -29,7 +29,7 @@ async def once(
             await idempotency.wait_for_twin(conn, key)
             first = (await idempotency.find(conn, [key])).get(key)
             if first is not None:
-                return _repeated(first, fingerprint)
+                return await _repeated(conn, first, fingerprint)
         try:
             answer = await act(conn)
         except errors.TopupError as refusal:
@@ -57,8 +57,8 @@ async def once_outside(
     if key is not None:
         async with pool.connection() as conn:
             first = (await idempotency.find(conn, [key])).get(key)
-        if first is not None:
-            return _repeated(first, fingerprint)
+            if first is not None:
+                return await _repeated(conn, first, fingerprint)
     try:
         answer = await act()
     except errors.TopupError as refusal:
@@ -71,13 +71,14 @@ async def once_outside(
         await idempotency.wait_for_twin(conn, key)
         first = (await idempotency.find(conn, [key])).get(key)
         if first is not None:
-            return _repeated(first, fingerprint)
+            return await _repeated(conn, first, fingerprint)
         kept = idempotency.Kept(key.principal, key.route, key.key, fingerprint, answer.status, answer.body)
         await idempotency.keep(conn, [kept])
     return answer
 
 
-def _repeated(first: idempotency.Kept, fingerprint: bytes) -> Answer | KeyReused:
+async def _repeated(conn: sql.Connection, first: idempotency.Kept, fingerprint: bytes) -> Answer | KeyReused:
     if first.fingerprint != fingerprint:
         return KeyReused()
+    await connections.confirm(conn)
     return Answer(first.status, first.answer, is_replay=True)

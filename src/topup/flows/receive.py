@@ -14,7 +14,7 @@ import psycopg_pool
 import structlog
 
 from topup.core import event_types, facts
-from topup.db import events
+from topup.db import connections, events
 from topup.flows import fulfil
 
 Pool = psycopg_pool.AsyncConnectionPool
@@ -74,6 +74,8 @@ async def _apply(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -
         words.update({event_id: outcome.word for (event_id, _), outcome in zip(told, outcomes, strict=True)})
         if todo:
             await events.finish(conn, [_row(d, words[d.event.id]) for d in todo])
+        if known:
+            await connections.confirm(conn)
     # The first delivery of an event gets its word; a twin in the same batch, or one known before, is a duplicate.
     return [words.pop(delivery.event.id, "duplicate") for delivery in deliveries]
 

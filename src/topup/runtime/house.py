@@ -8,11 +8,13 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import psycopg
 import psycopg_pool
 
 from topup.core import keys
+from topup.db import connections
 from topup.flows import receive, requests
 from topup.gateway import google, mail, protocol, stripe
 from topup.runtime import mailers
@@ -54,9 +56,10 @@ class House:
 async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterator[House]:
     """Open everything that the settings name. `role` is what its connections work as (`topup.db.app_role`)."""
     options = CONNECTION_OPTIONS if role is None else f"{CONNECTION_OPTIONS} -c role={role}"
+    primary = connections.Primary()
     async with (
-        _pool(settings, options, connections_max=settings.pool_size) as pool,
-        _pool(settings, options, connections_max=DELIVERIES_CONNECTIONS) as pool_of_deliveries,
+        _pool(settings, options, primary, connections_max=settings.pool_size) as pool,
+        _pool(settings, options, primary, connections_max=DELIVERIES_CONNECTIONS) as pool_of_deliveries,
     ):
         take_deliveries = functools.partial(receive.receive, pool_of_deliveries, is_live=settings.is_live)
         post_requests = functools.partial(requests.post, pool)
@@ -79,13 +82,15 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
             )
 
 
-def _pool(settings: Settings, options: str, *, connections_max: int) -> Pool:
+def _pool(settings: Settings, options: str, primary: connections.Primary, *, connections_max: int) -> Pool:
     return psycopg_pool.AsyncConnectionPool(
-        settings.database_url.get_secret_value(),
+        connections.conninfo(settings.database_url.get_secret_value()),
         min_size=1,
         max_size=connections_max,
         timeout=WAIT_FOR_CONNECTION_SECONDS,
         kwargs={"options": options},
+        connection_class=cast("type[psycopg.AsyncConnection]", connections.Connection),
+        configure=primary.check,
         open=False,
         name="topup",
     )
@@ -96,7 +101,7 @@ def _google(settings: Settings) -> google.Issuer | None:
 
 
 def is_passing(fault: BaseException) -> bool:
-    """Whether a batch that met this may simply be run again: deadlock, lost connection, no free connection.
+    """Whether a batch that met this may simply be run again: deadlock, lost connection or commit, no free connection.
 
     Not where a lock was waited for in vain: that is about some members, and the others shall not wait with them.
     """

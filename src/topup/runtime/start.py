@@ -5,19 +5,17 @@ database of another Stripe mode or account. All faults are named at once, so tha
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import psycopg
 import sqlalchemy.exc
 
 from topup import errors
-from topup.db import app_role, migrate
+from topup.db import app_role, connections, migrate
 from topup.flows import claim_deployment
 from topup.runtime import house
 from topup.settings import Settings
-
-CONNECT_SECONDS = 10
 
 
 @asynccontextmanager
@@ -26,7 +24,7 @@ async def opened(settings: Settings) -> AsyncIterator[house.House]:
     faults = [*settings.missing_for_production(), *key_faults(settings)]
     url = settings.database_url.get_secret_value()
     if url:
-        faults += await asyncio.to_thread(_database_faults, url)
+        faults += await asyncio.to_thread(_database_faults, url, is_live=settings.is_live)
     if not faults:
         role = app_role.NAME if await asyncio.to_thread(app_role.may_wear, url) else None
         async with house.opened(settings, role=role) as home:
@@ -56,15 +54,28 @@ def key_faults(settings: Settings) -> list[str]:
     return faults
 
 
-def _database_faults(url: str) -> list[str]:
+def _database_faults(url: str, *, is_live: bool = False) -> list[str]:
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as conn:
-            found = conn.execute("SELECT pg_is_in_recovery()").fetchone()
-        if found and found[0]:
-            return ["the database is a standby, which takes no writes"]
-        migrate.ensure_current(url)
+        faults = _server_faults(connections.look(url), is_live=is_live)
+        if not faults:
+            migrate.ensure_current(url)
     except errors.Unavailable as fault:
         return [fault.detail[:1].lower() + fault.detail[1:].removesuffix(".")]
     except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError):
         return ["the database that DATABASE_URL names cannot be reached"]
+    return faults
+
+
+def _server_faults(hosts: Sequence[connections.Host], *, is_live: bool) -> list[str]:
+    """One primary and no other; for real money, one that brings what it commits to the disk (faults 23, 24, 30)."""
+    primaries = [host for host in hosts if host.takes_writes]
+    if all(host.takes_writes is None for host in hosts):
+        return ["the database that DATABASE_URL names cannot be reached"]
+    if not primaries:
+        return ["the database is a standby or read-only, and takes no writes"]
+    if len(primaries) > 1:
+        names = " and ".join(host.name for host in primaries)
+        return [f"{names} both take writes: stop the one that was the primary before, and make it a standby"]
+    if is_live and not primaries[0].is_durable:
+        return ["fsync or full_page_writes is off in the database, so a power cut would lose payments"]
     return []

@@ -128,6 +128,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_router)
     app.add_exception_handler(psycopg.OperationalError, _on_database)
     app.add_exception_handler(psycopg.InterfaceError, _on_database)
+    app.add_exception_handler(psycopg.errors.ReadOnlySqlTransaction, _on_database)
 
 
 INTERNAL = Problem(500, "internal", "We could not do this because of a fault of ours. Quote the request id to support.")

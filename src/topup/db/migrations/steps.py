@@ -1,8 +1,8 @@
 """What a revision does: run SQL as it stands.
 
 The driver is used directly, since procrastinate's and our own SQL hold `%` and several statements in one file.
-A lock that is not had within two seconds ends the migration, so that it never queues all traffic behind a long read
-(faults 91).
+A lock that is not had within a second ends the try, so that it never queues all traffic behind a long read (faults 91);
+topup.db.migrate tries again. Requests wait twice as long for a lock, so none of them fails for it.
 """
 
 from importlib import resources
@@ -22,5 +22,5 @@ def execute(statements: str) -> None:
     driver = op.get_bind().connection.driver_connection
     if driver is None:
         raise errors.Broken("A migration runs without a connection.")
-    driver.execute("SET LOCAL lock_timeout = '2s'")
+    driver.execute("SET LOCAL lock_timeout = '1s'")
     driver.execute(statements)

@@ -35,7 +35,13 @@ async def check(settings: Settings, conn: psycopg.AsyncConnection | None) -> Exa
             [Finding.failed("database", "not reachable", "look at DATABASE_URL, and whether it runs")], is_usable=False
         )
     server = await condition.server(conn)
-    findings = [_server(server), _durability(server, settings), _clock(server)]
+    findings = [
+        _server(server),
+        _durability(server, settings),
+        _checksums(server),
+        _standby(server),
+        _clock(server),
+    ]
     schema = await asyncio.to_thread(_schema, settings.database_url.get_secret_value())
     if not schema.fix:
         findings += [schema, _guards(await condition.guards(conn)), _place(await deployment.read(conn))]
@@ -59,6 +65,24 @@ def _durability(server: condition.Server, settings: Settings) -> Finding:
         return Finding.ok("durability", "commits wait for the disk")
     found = "fsync, full_page_writes or synchronous_commit is off: a power cut loses payments"
     return (Finding.warning if settings.is_demo else Finding.failed)("durability", found, "switch them on")
+
+
+def _checksums(server: condition.Server) -> Finding:
+    if server.has_checksums:
+        return Finding.ok("checksums", "a page that rots on the disk is noticed")
+    found = "off: a page that rots on the disk is read as if it were right"
+    return Finding.warning("checksums", found, "`pg_checksums --enable` while the server is stopped")
+
+
+def _standby(server: condition.Server) -> Finding:
+    followers = f"{server.standbys} {'follows' if server.standbys == 1 else 'follow'}"
+    if server.waits_for_standby and not server.standbys:
+        return Finding.failed("standby", "commits wait for one, and none is there", "docs/operating/several-hosts.md")
+    if server.waits_for_standby:
+        return Finding.ok("standby", f"{followers}, and commits wait for it")
+    if server.standbys:
+        return Finding.ok("standby", f"{followers}, and commits do not wait: a fail-over may forget the last ones")
+    return Finding.ok("standby", "none: what was written since the last backup is on one machine only")
 
 
 def _clock(server: condition.Server) -> Finding:
