@@ -250,9 +250,7 @@ async def _serve(settings: Settings) -> None:
 
     stop = terminal.stop_by_signals()
     async with start.opened(settings) as home:
-        shown = (
-            metrics.serve(settings.host, settings.metrics_port) if settings.metrics_port else contextlib.nullcontext()
-        )
+        shown = metrics.shown(settings.host, settings.metrics_port)
         with contextlib.closing(serving.bind(settings.host, settings.port)) as bound, shown:
             async with asyncio.TaskGroup() as group:
                 group.create_task(work_figures.watch(home.pool, stop=stop))
@@ -262,10 +260,12 @@ async def _serve(settings: Settings) -> None:
 async def _work(settings: Settings) -> None:
     from topup import worker as work
     from topup.runtime import start
+    from topup.web import metrics
 
     stop = terminal.stop_by_signals()
     async with start.opened(settings) as home:
-        await work.run(home, stop=stop)
+        with metrics.shown(settings.host, settings.worker_metrics_port):
+            await work.run(home, stop=stop)
 
 
 async def _verify(url: str, anchor: Path | None) -> None:

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("TOPUP_HOST"))
     port: int = Field(default=8000, ge=0, le=PORT_MAX, validation_alias=AliasChoices("TOPUP_PORT"))
     metrics_port: int = Field(default=0, ge=0, le=PORT_MAX, validation_alias=AliasChoices("TOPUP_METRICS_PORT"))
+    worker_metrics_port: int = Field(
+        default=0, ge=0, le=PORT_MAX, validation_alias=AliasChoices("TOPUP_WORKER_METRICS_PORT")
+    )
     stripe_api_base: str = Field(default="", validation_alias=AliasChoices("TOPUP_STRIPE_API_BASE"))
     pool_size: int = Field(default=10, ge=1, validation_alias=AliasChoices("TOPUP_POOL_SIZE"))
     key_requests_per_second: int = Field(

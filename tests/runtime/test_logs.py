@@ -21,6 +21,9 @@ SECRETS = [
     "pi_3Nabc_secret_abcdef",
     "4242 4242 4242 4242",
     "4000000000000002",
+    "vera.o'neil+shop@mail.example.co.uk",
+    "vera@xn--bcher-kva.example",
+    "zoë@bücher.example",
 ]
 
 
@@ -54,6 +57,23 @@ def test_what_is_named_like_a_secret_is_blotted_out(name: str) -> None:
 def test_a_database_address_loses_its_password() -> None:
     line = logs.blot(None, "info", {"event": "postgresql://topup:hunter2@db:5432/topup"})
     assert line["event"] == f"postgresql://{logs.BLOT}@db:5432/topup"
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (
+            'new row for relation "users" violates check constraint\nDETAIL:  Failing row contains (1, Vera, O-Neil).',
+            'new row for relation "users" violates check constraint\nDETAIL:  Failing row contains [blotted]',
+        ),
+        (
+            "duplicate key\nDETAIL:  Key (email, name)=(vera, Vera) already exists.\nThe end.",
+            "duplicate key\nDETAIL:  Key [blotted]\nThe end.",
+        ),
+    ],
+)
+def test_rows_that_postgresql_repeats_are_blotted_out(told: str, kept: str) -> None:
+    assert logs.blot(None, "info", {"exception": told}) == {"exception": kept}
 
 
 def test_ids_and_figures_are_left_alone() -> None:

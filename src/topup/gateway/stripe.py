@@ -25,9 +25,16 @@ LIVE_KEYS = ("sk_live_", "rk_live_")
 
 @asynccontextmanager
 async def opened(
-    api_key: str, *, api_base: str = "", patience: stripe_calls.Patience = stripe_calls.ORDINARY
+    api_key: str,
+    *,
+    api_base: str = "",
+    patience: stripe_calls.Patience = stripe_calls.ORDINARY,
+    note_call: stripe_calls.NoteCall = stripe_calls.note_nothing,
 ) -> AsyncIterator["Gateway"]:
-    """A gateway for one key. `api_base` is an offline Stripe's address; empty means Stripe itself."""
+    """A gateway for one key. `api_base` is an offline Stripe's address; empty means Stripe itself.
+
+    `note_call` hears of each call: its name, "ok" or our error's code, and its seconds.
+    """
     base = api_base.rstrip("/") or STRIPE_API_BASE
     is_live = api_key.startswith(LIVE_KEYS)
     if is_live and base != STRIPE_API_BASE:
@@ -42,7 +49,7 @@ async def opened(
         http_client=http,
     )
     try:
-        yield Gateway(client, stripe_calls.Caller(patience), is_live=is_live)
+        yield Gateway(client, stripe_calls.Caller(patience, note_call), is_live=is_live)
     finally:
         await http.close_async()
 

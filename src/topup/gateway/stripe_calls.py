@@ -39,18 +39,39 @@ class Patience:
 ORDINARY = Patience()
 PAGE_SIZE = 100
 
+NoteCall = Callable[[str, str, float], None]
+
+
+def note_nothing(_call: str, _outcome: str, _seconds: float) -> None:
+    """For those who count nothing."""
+
 
 class Caller:
     """Makes calls for one key and remembers whether Stripe answers at all."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, note: NoteCall = note_nothing) -> None:
         self._patience = patience
+        self._note = note
         self._breaker = breaker.Breaker(monotonic=time.monotonic)
 
     async def call(
         self, ask: Callable[[], Awaitable[Answer]], understand: Callable[[Answer], Meaning], *, is_write: bool
     ) -> Meaning:
         """Ask, and understand the answer; every failure is one of ours, with its outcome known or unknown."""
+        started, outcome = time.monotonic(), "broken"
+        try:
+            meaning = await self._ask(ask, understand, is_write=is_write)
+            outcome = "ok"
+        except errors.TopupError as fault:
+            outcome = fault.code
+            raise
+        finally:
+            self._note(_name(ask), outcome, time.monotonic() - started)
+        return meaning
+
+    async def _ask(
+        self, ask: Callable[[], Awaitable[Answer]], understand: Callable[[Answer], Meaning], *, is_write: bool
+    ) -> Meaning:
         if not self._breaker.may_call():
             raise stripe_errors.resting()
         try:
@@ -91,6 +112,12 @@ class Desk:
     def __init__(self, client: stripe.StripeClient, caller: Caller) -> None:
         self._v1 = client.v1
         self._call = caller.call
+
+
+def _name(ask: Callable[[], Awaitable[object]]) -> str:
+    """The gateway's own word for the call: of the method in which it was written down."""
+    parts = ask.__qualname__.split(".")
+    return parts[1] if "<locals>" in parts else parts[-1].removesuffix("_async")
 
 
 def whole(stripe_id: str) -> str:

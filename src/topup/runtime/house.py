@@ -17,7 +17,7 @@ from topup.core import keys
 from topup.db import connections
 from topup.flows import receive, requests
 from topup.gateway import google, mail, protocol, stripe
-from topup.runtime import mailers
+from topup.runtime import figures, mailers
 from topup.runtime.group_commit import GroupCommit
 from topup.runtime.key_ring import KeyRing
 from topup.settings import Settings
@@ -65,9 +65,14 @@ async def opened(settings: Settings, *, role: str | None = None) -> AsyncIterato
         post_requests = functools.partial(requests.post, pool)
         stripe_key = settings.stripe_secret_key.get_secret_value()
         async with (
-            stripe.opened(stripe_key, api_base=settings.stripe_api_base) as stripe_gateway,
-            GroupCommit(take_deliveries, is_passing=is_passing) as deliveries,
-            GroupCommit(post_requests, is_passing=is_passing_for_requests, blamed=requests.blamed) as posting,
+            stripe.opened(stripe_key, api_base=settings.stripe_api_base, note_call=figures.note_call) as stripe_gateway,
+            GroupCommit(take_deliveries, is_passing=is_passing, note_batch=figures.note_deliveries) as deliveries,
+            GroupCommit(
+                post_requests,
+                is_passing=is_passing_for_requests,
+                blamed=requests.blamed,
+                note_batch=figures.note_requests,
+            ) as posting,
             KeyRing(pool, per_second=settings.key_requests_per_second) as key_ring,
         ):
             yield House(

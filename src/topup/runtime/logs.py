@@ -1,7 +1,8 @@
-"""How this program logs: one JSON object a line on standard error, UTC times, and no secret in any of them (fault 87).
+"""How this program logs: one JSON object a line on standard error, in UTC, no secret and no person in any (fault 87).
 
-`configure` is called once by each command; everybody else asks structlog for a logger. What looks like a secret is
-blotted out by name and by shape, as the last step before the line is written: a careless call site does no harm.
+`configure` is called once by each command; everybody else asks structlog for a logger. What looks like a secret or a
+mail address is blotted out by name and by shape, as the last step before the line is written: a careless call site does
+no harm.
 """
 
 import logging
@@ -24,6 +25,10 @@ _SECRET_SHAPES = re.compile(
     r"|\b(?:pi|seti|cs)_[A-Za-z0-9_]+_secret_[A-Za-z0-9]+"
     r"|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
     r"|\b(?:\d[ -]?){13,19}\b"
+    # Whose it is, and what PostgreSQL repeats of a row that it refused.
+    r"|[^\s\"'<>()\[\]{},;:=]+@[^\s\"'<>()\[\]{},;:=@]+\.[^\s\"'<>()\[\]{},;:=@]+"
+    r"|(?<=Failing row contains )\([^\n]*"
+    r"|(?<=DETAIL:  Key )\([^\n]*"
 )
 
 

@@ -24,6 +24,20 @@ SECONDS = prometheus_client.Histogram(
 POOL_SIZE = prometheus_client.Gauge("topup_pool_connections", "Open database connections.")
 POOL_WAITING = prometheus_client.Gauge("topup_pool_waiting", "Requests that wait for a database connection.")
 
+DELIVERIES = prometheus_client.Counter(
+    "topup_deliveries",
+    "Deliveries of Stripe's events that were answered, by type and what became of them.",
+    ("type", "outcome"),
+)
+DELIVERY_SECONDS = prometheus_client.Histogram(
+    "topup_delivery_seconds",
+    "From a delivery's arrival to the commit of its event and effect.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+OTHER_VERSIONS = prometheus_client.Counter(
+    "topup_deliveries_of_other_versions", "Deliveries in another API version than the one Topup reads."
+)
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -37,8 +51,11 @@ async def metrics(house: HouseDep) -> Response:
 
 
 @contextmanager
-def serve(host: str, port: int) -> Iterator[None]:
-    """Show the figures at an address of their own."""
+def shown(host: str, port: int) -> Iterator[None]:
+    """Show the figures at an address of their own; port 0 shows them nowhere."""
+    if not port:
+        yield
+        return
     try:
         server, thread = prometheus_client.start_http_server(port, host)
     except OSError as fault:

@@ -6,10 +6,12 @@ the worker does not; `topup_work_seen_timestamp_seconds` says when that last wen
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 
 import prometheus_client
 import structlog
 
+from topup.core import timers
 from topup.flows import show_work
 from topup.runtime.house import Pool
 
@@ -25,6 +27,26 @@ INBOX_WAITING = prometheus_client.Gauge("topup_inbox_waiting", "Events of Stripe
 INBOX_OLDEST = prometheus_client.Gauge("topup_inbox_oldest_seconds", "Age of the oldest unprocessed event.")
 INBOX_GIVEN_UP = prometheus_client.Gauge("topup_inbox_given_up", "Events that are no longer tried.")
 IN_REVIEW = prometheus_client.Gauge("topup_payments_in_review", "Payments that wait for a decision.")
+LATE = prometheus_client.Gauge("topup_work_late", "1 while a loop or timer is silent for too long.", ("name",))
+PAYMENTS = prometheus_client.Gauge(
+    "topup_payments_lately", "Payments begun in the last two days, by how they stand now.", ("status",)
+)
+NOT_CREDITED = prometheus_client.Gauge(
+    "topup_paid_not_credited", "Payments that Stripe told us are paid, in events whose effect failed so far."
+)
+FAILED_JOBS = prometheus_client.Gauge("topup_jobs_failed", "Turns of timers that failed in the last seven days.")
+IN_DEBT = prometheus_client.Gauge("topup_accounts_in_debt", "Accounts that owe credits.")
+FROZEN = prometheus_client.Gauge("topup_accounts_frozen", "Accounts frozen because an invariant did not hold.")
+RECONCILED = prometheus_client.Gauge(
+    "topup_reconciled_timestamp_seconds", "When the last comparison with Stripe that was finished began."
+)
+UNEXPLAINED = prometheus_client.Gauge(
+    "topup_reconcile_unexplained", "What the last comparison with Stripe could not explain."
+)
+HEALED = prometheus_client.Gauge(
+    "topup_reconcile_credited", "Payments that the last comparison with Stripe had to credit."
+)
+STATUSES = ("PENDING", "PROCESSING", "COMPLETED", "EXPIRED", "FAILED", "REVIEW")
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +55,7 @@ async def watch(pool: Pool, *, stop: asyncio.Event) -> None:
     """Read the figures again and again until `stop` is set."""
     while not stop.is_set():
         try:
-            note(await show_work.show(pool))
+            note(await show_work.show(pool, now=datetime.now(UTC)))
         except Exception:
             log.exception("work not seen")
         with contextlib.suppress(TimeoutError):
@@ -51,4 +73,17 @@ def note(work: show_work.Work) -> None:
     INBOX_OLDEST.set(work.inbox.oldest_seconds)
     INBOX_GIVEN_UP.set(work.inbox.given_up)
     IN_REVIEW.set(work.payments_in_review)
+    for status in STATUSES:
+        PAYMENTS.labels(status).set(work.payments_lately.get(status, 0))
+    NOT_CREDITED.set(work.paid_not_credited)
+    FAILED_JOBS.set(work.failed_jobs)
+    IN_DEBT.set(work.books.in_debt)
+    FROZEN.set(work.books.frozen)
+    ages = {heart.name: heart.age_seconds for heart in work.hearts}
+    for name, is_late in timers.late(ages, deployment_age_seconds=work.books.deployment_age_seconds).items():
+        LATE.labels(name).set(is_late)
+    if work.reconciliation is not None:
+        RECONCILED.set(work.reconciliation.started_at.timestamp())
+        UNEXPLAINED.set(work.reconciliation.unexplained)
+        HEALED.set(work.reconciliation.credited)
     SEEN.set_to_current_time()
