@@ -109,7 +109,7 @@ async def defer(home: House, *, timestamp: int = 0) -> None:
 
 
 async def test_mails_are_sent_as_they_are_put_and_hearts_beat(home: House, server: MailServer) -> None:
-    loops = {"outbox", "inbox", "rescue"}
+    loops = {"outbox", "inbox", "money back", "rescue"}
     async with working(home):
         await put(home, "alice@example.com")
         await until(lambda: is_all_sent(home))

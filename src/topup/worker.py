@@ -18,6 +18,8 @@ from procrastinate import jobs
 from topup.db import heartbeats
 from topup.flows import (
     close_unpaid,
+    find_strays,
+    finish_refunds,
     forget_events,
     forget_mails,
     forget_reconciliations,
@@ -29,6 +31,7 @@ from topup.flows import (
     roster_queue,
     send_mails,
     settle,
+    take_money_back,
     verify,
 )
 from topup.gateway import mail_words
@@ -38,6 +41,7 @@ MAIL_PAUSE_SECONDS = 0.3
 EVENT_PAUSE_SECONDS = 2.0
 ROSTER_PAUSE_SECONDS = 1.0
 RESCUE_PAUSE_SECONDS = 5.0
+MONEY_BACK_PAUSE_SECONDS = 0.4
 PAUSE_AFTER_FAILURE_MAX_SECONDS = 15.0
 BEAT_EVERY_SECONDS = 5.0
 GRACE_SECONDS = 10.0
@@ -94,6 +98,7 @@ async def run(house: House, *, stop: asyncio.Event) -> None:
             ("outbox", MAIL_PAUSE_SECONDS, lambda: _send_mails(house, brand)),
             ("rosters", ROSTER_PAUSE_SECONDS, lambda: roster_queue.run_next(house.pool)),
             ("inbox", EVENT_PAUSE_SECONDS, lambda: _retry_events(house)),
+            ("money back", MONEY_BACK_PAUSE_SECONDS, lambda: _take_money_back(house)),
             ("rescue", RESCUE_PAUSE_SECONDS, lambda: _rescue(app)),
         ):
             group.create_task(_loop(house, stop, name, pause_seconds, work), name=name)
@@ -131,6 +136,12 @@ async def _send_mails(house: House, brand: mail_words.Brand) -> bool:
 async def _retry_events(house: House) -> bool:
     await retry_events.due(house.pool, is_live=house.settings.is_live)
     return False
+
+
+async def _take_money_back(house: House) -> bool:
+    await find_strays.find(house.pool, house.stripe)
+    await finish_refunds.finish(house.pool, house.stripe)
+    return await take_money_back.take(house.pool, house.stripe)
 
 
 async def _loop(house: House, stop: asyncio.Event, name: str, pause_seconds: float, work: Work) -> None:

@@ -39,6 +39,7 @@ ATTENTION = {
 }
 EXPIRING = {"firstName": "Alice", "credits": 40, "unit": "credit", "expiresAt": "2026-12-03T23:59:59+00:00"}
 INVITATION = {"institutionName": "St. John’s College 2", "role": "STUDENT", "token": "topup_in_abc", "daysValid": 14}
+MONEY_BACK = {**RECEIPT, "happened": "disputed", "amountMinor": 400, "takenBack": 12, "held": 34, "debt": 5}
 ALL = {
     mails.VERIFICATION_CODE: CODE,
     mails.ALREADY_REGISTERED: {"firstName": "Alice"},
@@ -48,6 +49,8 @@ ALL = {
     mails.ATTENTION: ATTENTION,
     mails.EXPIRY_REMINDER: EXPIRING,
     mails.INVITATION: INVITATION,
+    mails.MONEY_BACK: MONEY_BACK,
+    mails.MONEY_BACK_ALERT: MONEY_BACK,
 }
 
 
@@ -202,3 +205,14 @@ def test_an_invitation_names_the_institution_the_place_and_the_link() -> None:
 def test_an_institutions_name_carries_no_link_to_strangers(name: str) -> None:
     """Anybody may make an institution and invite any address (fault 78)."""
     assert written(mails.INVITATION, institutionName=name).subject == "An institution invites you to Topup"
+
+
+@pytest.mark.parametrize("happened", mails.MONEY_BACK_NEWS)
+def test_mail_about_money_back_says_what_happened_and_what_it_means(happened: str) -> None:
+    for kind in (mails.MONEY_BACK, mails.MONEY_BACK_ALERT):
+        sent = written(kind, happened=happened)
+        assert "£4.00" in sent.text
+        assert all(figure in sent.text for figure in ("12 credits", "34 credits", "5 credits"))
+        assert "{" not in sent.text + sent.subject
+    assert "repay" in written(mails.MONEY_BACK, happened=happened).text
+    assert "owes" not in written(mails.MONEY_BACK, happened=happened, debt=0).text

@@ -193,7 +193,40 @@ LOTS = (
     corruption("H3_captured_is_told", "UPDATE holds SET captured = captured + 1 WHERE status = 'CAPTURED'"),
     corruption(
         "H4_ended_holds_are_closed",
-        "UPDATE holds SET expires_at = topup_now() - interval '11 minutes' WHERE status = 'OPEN'",
+        "UPDATE holds SET expires_at = topup_now() - interval '11 minutes' WHERE status = 'OPEN' AND kind = 'HOST'",
+    ),
+)
+
+WAYS_BACK = (
+    corruption("R1_taken_back_is_the_share", "UPDATE payments SET charged_minor = 500 WHERE status = 'COMPLETED'"),
+    corruption(
+        "R2_taken_back_within_granted",
+        "ALTER TABLE payments DROP CONSTRAINT taken_back_within_granted",
+        """
+        UPDATE payments SET credits_expired_instead = 1 WHERE status = 'PENDING'
+        """,
+    ),
+    corruption(
+        "R3_each_refund_and_dispute_once", "UPDATE payments SET disputed_minor = 100 WHERE status = 'COMPLETED'"
+    ),
+    corruption(
+        "R3_each_refund_and_dispute_once", "UPDATE payments SET refunded_minor = 400 WHERE status = 'COMPLETED'"
+    ),
+    corruption(
+        "R4_taken_back_is_booked",
+        "UPDATE payments SET credits_taken_back = 9, credits_expired_instead = 1 WHERE status = 'COMPLETED'",
+    ),
+    corruption(
+        "R5_held_for_an_open_dispute",
+        "UPDATE disputes SET status = 'won'",
+        "UPDATE payments SET disputed_minor = 0 WHERE status = 'COMPLETED'",
+    ),
+    corruption(
+        "R6_money_back_is_not_stuck",
+        """
+        INSERT INTO money_back_due (payment_id, since)
+        SELECT id, topup_now() - interval '11 minutes' FROM payments WHERE status = 'COMPLETED'
+        """,
     ),
 )
 
@@ -248,7 +281,7 @@ DOINGS = (
     corruption("S6_guards_stand", "ALTER TABLE transfers DISABLE TRIGGER append_only"),
 )
 
-ALL = (*LINES, *LOTS, *DOINGS)
+ALL = (*LINES, *LOTS, *WAYS_BACK, *DOINGS)
 
 FACTS_OF_A_LINE = (
     "UPDATE transfers SET kind = 'HOLD_CAPTURE' WHERE id = (pg_temp.spends('alice', 1)).id",

@@ -2,11 +2,12 @@
 
 Alice bought, spent, held, captured, released and had a spend reversed; some credits of hers ended. Bob was given
 credits, got some of Alice's, and owed. Carol never spent. Dora spent all of one lot that ends. Erin has credits of two
-priorities, Frida a simple account; Gina gave all of two lots to Hugo.
+priorities, Frida a simple account; Gina gave all of two lots to Hugo. A part of what Alice paid went back,
+and a part is disputed.
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -14,10 +15,11 @@ import psycopg
 
 from tests import people, stripe_bodies
 from topup.core import ids
-from topup.db import idempotency, sql
-from topup.flows import receive, requests
+from topup.db import disputes, idempotency, payments, refunds, sql
+from topup.flows import level_credits, read_charge, receive, requests
 from topup.ledger import commands, journal
 
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OPEN_EXTERNAL = "INSERT INTO accounts (id, unit, external_id) VALUES (%s, 'credit', %s)"
 
 
@@ -81,14 +83,15 @@ async def build(pool: people.Pool) -> World:
     world.accounts["alice"] = alice.account_id
     for name in ("bob", "carol", "dora", "erin", "frida", "gina", "hugo"):
         await world.open(name)
-    await _buy(world, alice)
+    bought = await _buy(world, alice)
     await _use(world)
     await _owe(world)
     await _leave_traces(world, alice)
+    await _go_back(world, bought)
     return world
 
 
-async def _buy(world: World, alice: people.Person) -> None:
+async def _buy(world: World, alice: people.Person) -> UUID:
     bought = await people.pending(world.pool, alice, credits=100)
     await people.pending(world.pool, alice, credits=500, price_minor=4500)
     session = stripe_bodies.session(bought)
@@ -98,6 +101,7 @@ async def _buy(world: World, alice: people.Person) -> None:
     ]
     deliveries = [delivery for delivery in map(receive.read, bodies) if delivery is not None]
     assert await receive.receive(world.pool, deliveries, is_live=False) == ["credited", "unknown_type"]
+    return bought
 
 
 async def _use(world: World) -> None:
@@ -155,6 +159,21 @@ async def _leave_traces(world: World, alice: people.Person) -> None:
         alice.email,
         alice.user_id,
     )
+
+
+async def _go_back(world: World, payment_id: UUID) -> None:
+    """Of what Alice paid, a tenth was refunded, a refund of more failed, and a fifth is disputed."""
+    made = [("re_1", 100, "succeeded"), ("re_2", 300, "failed")]
+    told = read_charge.Told(
+        charged_minor=1000,
+        refunds=[
+            refunds.Told(None, name, "pi_1", minor, "gbp", status, None, None, NOON) for name, minor, status in made
+        ],
+        disputes=[disputes.Dispute("du_1", 200, "gbp", "needs_response", "fraudulent", 200, 0, None, NOON)],
+    )
+    async with world.pool.connection() as conn:
+        [payment] = await payments.lock_many(conn, [payment_id])
+        await level_credits.level(conn, payment, told)
 
 
 def connect(database_url: str) -> psycopg.Connection[Any]:

@@ -22,7 +22,8 @@ URL = "https://shop.example"
 NOTHING_KNOWN = {"stripe account": State.SKIPPED, "worker, outbox, inbox": State.SKIPPED}
 BEATING: LiteralString = """
     INSERT INTO heartbeats (name, beaten_at)
-    SELECT name, clock_timestamp() FROM unnest(ARRAY['outbox', 'inbox', 'rescue', 'settle overdue']) AS name;
+    SELECT name, clock_timestamp()
+    FROM unnest(ARRAY['outbox', 'inbox', 'money back', 'rescue', 'settle overdue']) AS name;
     INSERT INTO packages (id, name, credits, price_minor, currency)
     VALUES (gen_random_uuid(), 'Starter Pack', 100, 1000, 'gbp');
     INSERT INTO users (id, email, first_name, last_name, role, is_admin)

@@ -15,6 +15,7 @@ from topup.core.payments import Channel, Fact, Told
 
 API_VERSION = "2026-10-28.endive"
 Json = Mapping[str, Any]
+_MONEY_BACK = ("refund.", "charge.dispute.", "charge.refunded", "charge.refund.")
 WORD = re.compile("[^\\x00\\ud800-\\udfff]{1,255}")
 """Ids and words as Stripe makes them. What a table or its index could not hold is read as missing."""
 
@@ -31,6 +32,7 @@ class Event:
     account: str | None
     object_id: str | None
     fact: Fact | None
+    money_back_intent_id: str | None = None
 
 
 def event(body: object) -> Event | None:
@@ -51,6 +53,7 @@ def event(body: object) -> Event | None:
         account=_text(body, "account"),
         object_id=_text(told, "id"),
         fact=_fact(event_type, told, is_live=is_live),
+        money_back_intent_id=money_back_intent(event_type, told),
     )
 
 
@@ -161,10 +164,23 @@ def _price_paid(session: Json) -> int | None:
     return before_tax if before_tax is None or total is None else min(before_tax, total)
 
 
+def row_id(told: Json, name: str) -> UUID | None:
+    """Which row of ours an object's metadata names. It finds the row and is checked against it (faults 63)."""
+    return _uuid(_text(_object(told, "metadata"), name))
+
+
+def money_back_intent(event_type: str, told: Json) -> str | None:
+    """The intent that a refund or a dispute is about, where an event tells of one; nothing else of it is believed."""
+    return _id(told, "payment_intent") if event_type.startswith(_MONEY_BACK) else None
+
+
 def _payment_id(told: Json) -> UUID | None:
-    hint = _text(_object(told, "metadata"), "topup_payment_id") or _text(told, "client_reference_id")
+    return row_id(told, "topup_payment_id") or _uuid(_text(told, "client_reference_id"))
+
+
+def _uuid(text: str | None) -> UUID | None:
     try:
-        return UUID(hint) if hint else None
+        return UUID(text) if text else None
     except ValueError:
         return None
 

@@ -20,6 +20,12 @@ REVIEW_ALERT = "review_alert"
 # details: title, intro, lines (one a fact), hint; to each admin. What an operator must look at and is no payment.
 ATTENTION = "attention"
 
+# details: as RECEIPT without paidAt; happened (of MONEY_BACK_NEWS), amountMinor; in credits takenBack, held, debt.
+MONEY_BACK = "money_back"
+# details: as MONEY_BACK without firstName; to each admin.
+MONEY_BACK_ALERT = "money_back_alert"
+MONEY_BACK_NEWS = ("refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost")
+
 # details: firstName, credits, unit, expiresAt (RFC 3339). What one account loses on one day, and when first.
 EXPIRY_REMINDER = "expiry_reminder"
 
@@ -36,6 +42,8 @@ KINDS = frozenset(
         ATTENTION,
         EXPIRY_REMINDER,
         INVITATION,
+        MONEY_BACK,
+        MONEY_BACK_ALERT,
     }
 )
 

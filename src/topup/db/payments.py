@@ -54,6 +54,9 @@ class Payment:
     stripe_method_id: str | None
     hosted_invoice_url: str | None
     due_at: datetime | None
+    charged_minor: int | None
+    credits_taken_back: int
+    credits_expired_instead: int
 
 
 COLUMNS = """
@@ -61,7 +64,7 @@ COLUMNS = """
     currency, valid_days, refund_days, is_live, attempt, stripe_customer_id, stripe_session_id, stripe_intent_id,
     stripe_invoice_id, checkout_url, expires_at, paid_minor, refunded_minor, disputed_minor, clawback_rev,
     receipt_url, invoice_number, metadata, created_at, completed_at, institution_id, unit_price_minor, is_card_saved,
-    stripe_method_id, hosted_invoice_url, due_at
+    stripe_method_id, hosted_invoice_url, due_at, charged_minor, credits_taken_back, credits_expired_instead
 """
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from topup import errors
 from topup.core import payments as states
 from topup.core.payments import Fact, Told
-from topup.db import invoices, ledger, payments, sql
+from topup.db import invoices, ledger, money_back, payments, sql
 from topup.flows import payment_mails
 from topup.ledger import commands, journal
 
@@ -117,6 +117,10 @@ async def _write(conn: sql.Connection, decided: Sequence[_Decided]) -> None:
     await payments.change_many(conn, [_change(one, credited_at.get(one.payment.id)) for one in decided])
     by_card = [one.payment.id for one in due if one.payment.institution_id and one.payment.channel == "PAYMENT_INTENT"]
     await invoices.number_paid(conn, sorted(by_card))
+    looked_at = [one.payment.id for one in due if one.payment.clawback_rev]
+    if looked_at:
+        # Money went back before the credits came (faults 5): now there is something to take.
+        await money_back.mark(conn, looked_at)
     await _mail(conn, decided, credited_at)
     for one in decided:
         if one.decision.review_reason is not None:

@@ -14,8 +14,8 @@ import psycopg_pool
 import structlog
 
 from topup.core import event_types, facts
-from topup.db import connections, events
-from topup.flows import fulfil
+from topup.db import connections, events, sql
+from topup.flows import fulfil, take_money_back
 
 Pool = psycopg_pool.AsyncConnectionPool
 log = structlog.get_logger()
@@ -39,10 +39,10 @@ def read(payload: str) -> Delivery | None:
 async def receive(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -> list[str]:
     """Store and apply a batch; for each delivery what became of it, in the same order.
 
-    The words: "credited", "changed", "review", "unchanged", "unknown_payment", "noted" (no fact about a payment),
-    "unknown_type" (no type that we know), "ignored" (another mode or account), "duplicate" (processed before),
-    "failed" (stored with its error). A batch that fails raises when it has several members, so that the caller can
-    halve it until the culprit stands alone.
+    The words: "credited", "changed", "review", "unchanged", "due" (its refunds and disputes are read at Stripe next),
+    "unknown_payment", "noted" (no fact about a payment), "unknown_type" (no type that we know), "ignored" (another mode
+    or account), "duplicate" (processed before), "failed" (stored with its error). A batch that fails raises when it has
+    several members, so that the caller can halve it until the culprit stands alone.
     """
     try:
         return await _apply(pool, deliveries, is_live=is_live)
@@ -72,12 +72,22 @@ async def _apply(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -
         told = [(d.event.id, d.event.fact) for d in todo if d.event.fact is not None and words[d.event.id] == "noted"]
         outcomes = await fulfil.apply(conn, [fact for _, fact in told]) if told else []
         words.update({event_id: outcome.word for (event_id, _), outcome in zip(told, outcomes, strict=True)})
+        words.update(await _mark_money_back(conn, [d.event for d in todo if words[d.event.id] != "ignored"]))
         if todo:
             await events.finish(conn, [_row(d, words[d.event.id]) for d in todo])
         if known:
             await connections.confirm(conn)
     # The first delivery of an event gets its word; a twin in the same batch, or one known before, is a duplicate.
     return [words.pop(delivery.event.id, "duplicate") for delivery in deliveries]
+
+
+async def _mark_money_back(conn: sql.Connection, ours: Sequence[facts.Event]) -> dict[str, str]:
+    """Events of refunds and disputes only say that a payment must be looked at; what they say else is not believed."""
+    intents = {event.id: event.money_back_intent_id for event in ours if event.money_back_intent_id is not None}
+    if not intents:
+        return {}
+    known = await take_money_back.mark(conn, set(intents.values()))
+    return {event_id: "due" if intent_id in known else "unknown_payment" for event_id, intent_id in intents.items()}
 
 
 def _word(event: facts.Event, *, is_live: bool) -> str:

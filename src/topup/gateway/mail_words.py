@@ -19,7 +19,7 @@ import jinja2
 
 from topup import errors
 from topup.core import mails, money
-from topup.gateway import mail
+from topup.gateway import mail, money_back_words
 
 NAME_LENGTH_MAX = 40
 INSTITUTION_LENGTH_MAX = 100
@@ -154,6 +154,16 @@ def _attention(details: Mapping[str, Any]) -> dict[str, Any]:
     return {"title": str(details["title"]), "intro": str(details["intro"]), "lines": lines, "hint": details["hint"]}
 
 
+def _money_back(details: Mapping[str, Any]) -> dict[str, Any]:
+    price = money.long(int(details["amountMinor"]), str(details["currency"]))
+    figures = {name: {**details, "credits": int(details[name])} for name in ("takenBack", "held", "debt")}
+    return {
+        **_bought(details),
+        **money_back_words.of(str(details["happened"]), price),
+        **{name: _counted(figure)["counted"] if figure["credits"] else None for name, figure in figures.items()},
+    }
+
+
 def _invitation(details: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "institution": institution_of(details.get("institutionName")),
@@ -187,6 +197,8 @@ _WORDS = {
     mails.ATTENTION: _attention,
     mails.EXPIRY_REMINDER: _expiring,
     mails.INVITATION: _invitation,
+    mails.MONEY_BACK: _money_back,
+    mails.MONEY_BACK_ALERT: _money_back,
 }
 
 

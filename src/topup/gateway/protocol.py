@@ -17,6 +17,7 @@ import pydantic.dataclasses
 from topup.core.payments import Fact
 from topup.gateway.billing import Billing
 from topup.gateway.listing import Lists
+from topup.gateway.refunds import Refunds
 
 AS_TOLD = pydantic.ConfigDict(strict=True)
 """Stripe's values are taken in the types they come in, or refused; a price is never read out of a string."""
@@ -90,7 +91,7 @@ class WebhookEndpoint:
     enabled_events: tuple[str, ...]
 
 
-class Stripe(Billing, Lists, Protocol):
+class Stripe(Billing, Lists, Refunds, Protocol):
     """The gateway. `is_live` says whether its key moves real money."""
 
     @property

@@ -17,6 +17,7 @@ from topup.gateway.stripe_cards import Cards
 from topup.gateway.stripe_intents import Intents
 from topup.gateway.stripe_invoices import Invoices
 from topup.gateway.stripe_lists import Lists
+from topup.gateway.stripe_refunds import Refunds
 
 API_VERSION = "2026-10-28.endive"
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -54,7 +55,7 @@ async def opened(
         await http.close_async()
 
 
-class Gateway(Intents, Cards, Invoices, Lists):
+class Gateway(Intents, Cards, Invoices, Lists, Refunds):
     """Implements protocol.Stripe, whose docstrings hold."""
 
     def __init__(self, client: stripe.StripeClient, caller: stripe_calls.Caller, *, is_live: bool) -> None:

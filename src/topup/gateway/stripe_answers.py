@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pydantic.dataclasses
 import stripe
 
 from topup.core import facts
 from topup.gateway import billing, protocol
+from topup.gateway import refunds as money_back
 
 
 def checkout(answer: stripe.checkout.Session) -> protocol.CheckoutSession:
@@ -133,6 +135,74 @@ def invoice(answer: stripe.Invoice) -> billing.Invoice:
 def invoices(page: stripe.ListObject[stripe.Invoice]) -> list[billing.Invoice]:
     """One page of invoices."""
     return [invoice(one) for one in page.data]
+
+
+def refund(answer: stripe.Refund) -> money_back.Refund:
+    """A refund."""
+    told = answer.to_dict()
+    return money_back.Refund(
+        id=told["id"],
+        intent_id=_reference(told["payment_intent"]),
+        amount_minor=told["amount"],
+        currency=told["currency"],
+        # A refund without a status would be one of money that moved outside: as good as done.
+        status=told["status"] or "succeeded",
+        reason=told["reason"],
+        failure=told.get("failure_reason"),
+        refund_id=facts.row_id(told, "topup_refund_id"),
+        created_at=datetime.fromtimestamp(told["created"], UTC),
+    )
+
+
+def refunds(found: list[stripe.Refund]) -> list[money_back.Refund]:
+    """All refunds of a charge."""
+    return [refund(one) for one in found]
+
+
+def dispute(answer: stripe.Dispute) -> money_back.Dispute:
+    """A dispute. Its movements are signed from our side: withdrawn is less, reinstated more."""
+    told = answer.to_dict()
+    moved_minor = [movement["amount"] for movement in told["balance_transactions"]]
+    answer_by = told["evidence_details"]["due_by"]
+    return money_back.Dispute(
+        id=told["id"],
+        amount_minor=told["amount"],
+        currency=told["currency"],
+        status=told["status"],
+        reason=told["reason"],
+        withdrawn_minor=-sum(amount_minor for amount_minor in moved_minor if amount_minor < 0),
+        reinstated_minor=sum(amount_minor for amount_minor in moved_minor if amount_minor > 0),
+        answer_by=None if answer_by is None else datetime.fromtimestamp(answer_by, UTC),
+        opened_at=datetime.fromtimestamp(told["created"], UTC),
+    )
+
+
+def disputes(found: list[stripe.Dispute]) -> list[money_back.Dispute]:
+    """All disputes of a charge."""
+    return [dispute(one) for one in found]
+
+
+def charged(answer: stripe.PaymentIntent) -> money_back.Charged:
+    """What a payment intent took in."""
+    told = answer.to_dict()
+    return money_back.Charged(told["id"], told["amount_received"], facts.row_id(told, "topup_payment_id"))
+
+
+@pydantic.dataclasses.dataclass(frozen=True, slots=True, config=money_back.AS_TOLD)
+class InvoicePayment:
+    """Which intent paid which invoice; None where it was paid by other means."""
+
+    invoice_id: str
+    intent_id: str | None
+
+
+def invoice_payments(page: stripe.ListObject[stripe.InvoicePayment]) -> list[InvoicePayment]:
+    """One page of invoice payments, newest first."""
+    found = [one.to_dict() for one in page.data]
+    return [
+        InvoicePayment(_reference(one["invoice"]) or "", _reference(one["payment"].get("payment_intent")))
+        for one in found
+    ]
 
 
 def nothing(_answer: object) -> None:

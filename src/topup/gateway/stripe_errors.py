@@ -12,6 +12,12 @@ import stripe
 from topup import errors
 
 NOT_CHARGED = "You have not been charged. Please try again in a minute."
+REFUND_REFUSALS = {
+    "charge_already_refunded": ("already_refunded", "All of the money of this payment has gone back already."),
+    "charge_disputed": ("payment_disputed", "This payment is disputed, so the bank decides about its money."),
+    "balance_insufficient": ("funds_missing", "There is not enough money at Stripe for this refund now."),
+    "insufficient_funds": ("funds_missing", "There is not enough money at Stripe for this refund now."),
+}
 IS_BUSY = frozenset({"idempotency_key_in_use", "lock_timeout"})
 
 
@@ -91,6 +97,9 @@ def _refused(error: stripe.InvalidRequestError) -> errors.TopupError:
         return errors.Conflict(
             "This price is less than the smallest amount that can be paid.", code="amount_below_minimum"
         )
+    if code in REFUND_REFUSALS:
+        word, sentence = REFUND_REFUSALS[code]
+        return errors.Conflict(sentence, code=word)
     if code == "resource_missing":
         is_customer = (error.param or "").split("[")[0] == "customer"
         return _gateway("stripe_customer_missing" if is_customer else "stripe_object_missing", is_retryable=False)

@@ -15,7 +15,7 @@ from topup.gateway import mail
 from topup.runtime.doctor.findings import Finding
 from topup.settings import Settings
 
-LOOPS = ("outbox", "inbox", "rescue")
+LOOPS = ("outbox", "inbox", "money back", "rescue")
 LOOP_SILENT_MAX_SECONDS = 60.0
 MINUTE_TIMER = "settle overdue"
 TIMER_SILENT_MAX_SECONDS = 300.0
