@@ -57,24 +57,27 @@ class Buyer:
     checkout: dict[str, Any]
 
 
-def _order(walk: Walk, person: people.Person, token: str) -> Buyer:
+def order(walk: Walk, person: people.Person, token: str) -> Buyer:
+    """Somebody's open checkout."""
     body = {"packageId": str(walk.rig.value(PACKAGE))}
     return Buyer(person, token, walk.post("/api/payments/credit-checkout", body, token=token))
 
 
-def _buyer(walk: Walk) -> Buyer:
+def buyer(walk: Walk) -> Buyer:
+    """Somebody new at Stripe's page, which nobody else has used."""
     walk.rig.execute("DELETE FROM rate_limits")
     walk.rig.box.control("wipe")
-    return _order(walk, *walk.rig.person())
+    return order(walk, *walk.rig.person())
 
 
-def _is_credited(walk: Walk, buyer: Buyer) -> None:
+def is_credited(walk: Walk, bought: Buyer) -> None:
+    """Paid, credited once, and a receipt on its way."""
     status = "SELECT status FROM payments WHERE id = %s"
-    assert walk.rig.value(status, UUID(buyer.checkout["paymentId"])) == "COMPLETED"
-    assert walk.rig.balance(buyer.person.account_id) == 100
-    assert walk.rig.value(LINES, buyer.person.account_id, "PURCHASE") == 1
+    assert walk.rig.value(status, UUID(bought.checkout["paymentId"])) == "COMPLETED"
+    assert walk.rig.balance(bought.person.account_id) == 100
+    assert walk.rig.value(LINES, bought.person.account_id, "PURCHASE") == 1
     receipts = "SELECT count(*) FROM outbox WHERE recipient = %s AND kind = 'receipt'"
-    assert walk.rig.value(receipts, buyer.person.email) == 1
+    assert walk.rig.value(receipts, bought.person.email) == 1
 
 
 def start_checkout(walk: Walk) -> None:
@@ -83,7 +86,7 @@ def start_checkout(walk: Walk) -> None:
     walk.rig.box.control("wipe")
     person, token = walk.rig.person()
     walk.arm()
-    buyer = _order(walk, person, token)
+    buyer = order(walk, person, token)
     walk.disarm()
     assert walk.rig.value("SELECT count(*) FROM payments WHERE user_id = %s", person.user_id) == 1
     payable = [one for one in walk.rig.box.sessions() if one.status == "open"]
@@ -95,39 +98,39 @@ def start_checkout(walk: Walk) -> None:
 
 def pay_and_be_told(walk: Walk) -> None:
     """Stripe's page takes the money, and its deliveries come until they are answered."""
-    buyer = _buyer(walk)
+    bought = buyer(walk)
     walk.arm()
-    walk.rig.box.pay(buyer.checkout["sessionUrl"])
+    walk.rig.box.pay(bought.checkout["sessionUrl"])
     walk.deliver()
     walk.disarm()
-    _is_credited(walk, buyer)
+    is_credited(walk, bought)
 
 
 def return_to_us(walk: Walk) -> None:
     """The buyer comes back before any delivery, and the page asks until it knows."""
-    buyer = _buyer(walk)
-    walk.rig.box.pay(buyer.checkout["sessionUrl"])
-    path = f"/api/payments/checkout-status/{buyer.checkout['sessionId']}"
+    bought = buyer(walk)
+    walk.rig.box.pay(bought.checkout["sessionUrl"])
+    path = f"/api/payments/checkout-status/{bought.checkout['sessionId']}"
     walk.arm()
-    told = walk.ask("GET", path, token=buyer.token)
+    told = walk.ask("GET", path, token=bought.token)
     for _ in range(20):
         if told.body["status"] == "COMPLETED":
             break
         time.sleep(0.2)
-        told = walk.ask("GET", path, token=buyer.token)
+        told = walk.ask("GET", path, token=bought.token)
     walk.disarm()
     assert told.body["status"] == "COMPLETED"
-    _is_credited(walk, buyer)
+    is_credited(walk, bought)
 
 
 def catch_up(walk: Walk) -> None:
     """No delivery and no buyer ever come, and the worker looks."""
-    buyer = _buyer(walk)
-    walk.rig.box.pay(buyer.checkout["sessionUrl"])
+    bought = buyer(walk)
+    walk.rig.box.pay(bought.checkout["sessionUrl"])
     walk.arm()
     walk.work("catch up")
     walk.disarm()
-    _is_credited(walk, buyer)
+    is_credited(walk, bought)
 
 
 def spend(walk: Walk) -> None:
@@ -330,16 +333,27 @@ def send_mail(walk: Walk) -> None:
     assert len({one.message["Message-ID"] for one in arrived}) == 1
 
 
-def settle_expired(walk: Walk) -> None:
-    """Credits whose time is over are booked once."""
+def account_with_expired_gift(walk: Walk) -> str:
+    """Ten credits that stay, and five whose time is over and of which nobody has taken notice."""
     account = walk.account(10)
     soon = datetime.now(UTC) + timedelta(seconds=0.3)
     gift = {"amount": 5, "reason": "For a moment", "expiresAt": soon.isoformat()}
     walk.post(f"/api/accounts/{account}/grants", gift)
     time.sleep(0.3)
+    return account
+
+
+def settle_expired(walk: Walk) -> None:
+    """Credits whose time is over are booked once."""
+    account = account_with_expired_gift(walk)
     walk.arm()
     walk.work("settle overdue")
     walk.disarm()
+    is_settled(walk, account)
+
+
+def is_settled(walk: Walk, account: str) -> None:
+    """The gift is gone, by one line."""
     assert walk.rig.balance(account) == 10
     assert walk.rig.value(LINES, UUID(account), "EXPIRY") == 1
 

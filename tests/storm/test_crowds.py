@@ -19,6 +19,8 @@ from topup.ledger import commands, journal
 from topup.runtime import house
 from topup.runtime.group_commit import GroupCommit
 
+pytestmark = pytest.mark.storm
+
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 HOLD = "SELECT captured, status, amount FROM holds WHERE id = %s"
 

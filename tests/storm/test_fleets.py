@@ -16,7 +16,7 @@ from tests.storm.traffic import Traffic
 from tests.storm.walk import Walk
 from tests.stripe_boxes import StripeBox
 
-pytestmark = pytest.mark.storm
+pytestmark = [pytest.mark.storm, pytest.mark.slow]
 
 HERE = "tests/storm/test_fleets.py"
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
@@ -63,7 +63,7 @@ async def audited(ground: Rig, blown: Traffic) -> None:
 
 def test_postgresql_that_dies_under_load_loses_nothing_that_was_acknowledged(server: Server, shaky: Rig) -> None:
     """Faults 20 and 21: stopped immediately and killed, again and again; all are served again within seconds."""
-    span = dice.seconds(part=0.2, short=6)
+    span = dice.seconds(part=0.12, short=5)
     own = dice.of("restarts")
     waits: list[float] = []
 
@@ -97,7 +97,7 @@ def test_postgresql_that_dies_under_load_loses_nothing_that_was_acknowledged(ser
 
 def test_two_webs_and_two_workers_lose_and_double_nothing_while_they_die_and_sleep(ground: Rig) -> None:
     """Faults 17 to 20, 27 and 57: killed, stopped for a while, cut off, and commits whose answers are lost."""
-    span = dice.seconds(part=0.1, short=8)
+    span = dice.seconds(part=0.08, short=6)
     own = dice.of("fleet")
 
     async def storm() -> tuple[Traffic, fleet.Fleet, proxy.Proxy]:
@@ -140,7 +140,7 @@ def test_two_webs_and_two_workers_lose_and_double_nothing_while_they_die_and_sle
 
 def test_clocks_that_step_forth_and_back_move_no_credit(ground: Rig) -> None:
     """Fault 39: the database's clock jumps by up to a day either way while everybody is at work."""
-    span = dice.seconds(part=0.03, short=4)
+    span = dice.seconds(part=0.02, short=3)
     own = dice.of("clocks")
     step = "UPDATE deployment SET is_demo = true, mode = 'test', clock_offset = make_interval(secs => %s)"
 

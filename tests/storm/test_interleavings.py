@@ -7,7 +7,6 @@ read before it had the lock would show here.
 import asyncio
 import copy
 import itertools
-import os
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from math import inf
@@ -15,14 +14,16 @@ from math import inf
 import pytest
 
 from tests import asking
-from tests.storm import acts, coins, stage, turns
+from tests.storm import acts, coins, dice, stage, turns
 from tests.storm.acts import Act, Told
 from topup.db import sql
 from topup.flows import requests, verify
 from topup.flows.requests import Answer, KeyReused
 from topup.ledger import commands
 
-ROUNDS = 25 if os.environ.get("TOPUP_STORM") == "1" else 1
+pytestmark = pytest.mark.storm
+
+ROUNDS = 10 if dice.IS_LONG else 1
 
 
 def act(verb: str, who: int = 0, other: int = 1, count: int = 6) -> Act:
@@ -104,12 +105,13 @@ def test_two_operations_at_once_end_as_one_after_the_other(
 ) -> None:
     """Faults 40, 43, 45, 55 and 57."""
     for turn in range(ROUNDS):
-        order = random.Random(f"{one}, {other}, {turn}")
+        order = random.Random(f"{dice.SEED if dice.IS_LONG else ''} {one}, {other}, {turn}")
         real, model = prepare(theatre[0])
         asked = [tell(OPERATIONS[name], real, model).command for name in (one, other)]
         answers = real.run(turns.interleave(theatre[1], order, [_asking(real, command) for command in asked]))
         seen = ([_word(answer) for answer in answers], [real.figures(0), real.figures(1)], [real.lots(0), real.lots(1)])
         assert seen in [_serial(real, model, [one, other], first) for first in (0, 1)]
+        dice.note("interleavings", pairs_run=1)
 
 
 def test_after_all_pairs_the_audit_finds_nothing(theatre: tuple[stage.Stage, sql.Connection]) -> None:

@@ -13,6 +13,8 @@ from tests.asking import Machine
 from topup.db import sql
 from topup.flows import verify
 
+pytestmark = pytest.mark.storm
+
 ROOT = Path(__file__).parents[2]
 SPENDERS = 2
 ANSWERS_BEFORE_THE_KILL = 40

@@ -1,21 +1,20 @@
 """The ledger against a model of coins: any history, in batches or alone, with cut connections and lost replies.
 
 Three outcomes: done, refused, unknown; after an unknown one the same key tells which of the others it was. At the
-end of every history the audit is clean. A short run by default, a long one with TOPUP_STORM=1; `pytest -s` shows how
-often each branch was taken.
+end of every history the audit is clean. The storm's report shows how often each branch was taken.
 """
 
 import asyncio
 import collections
 import functools
 import json
-import os
+import time
 from collections.abc import Iterator
 from math import inf
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -28,14 +27,19 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from tests import asking, people
-from tests.storm import acts, coins, stage
+from tests.storm import acts, coins, dice, stage
 from tests.storm.acts import ACTS, Act
 from topup.flows import verify
 from topup.flows.requests import Answer, KeyReused, Request
 from topup.ledger import commands, journal
 from topup.runtime import house
 
-IS_LONG = os.environ.get("TOPUP_STORM") == "1"
+pytestmark = pytest.mark.storm
+
+HERE = "tests/storm/test_state_machine.py"
+# In each of two manners of loading.
+OPERATIONS_WANTED = 100_000
+HISTORIES_AT_ONCE = 20
 REACHED: collections.Counter[str] = collections.Counter()
 
 CREDIT_ACCOUNTS = st.integers(min_value=0, max_value=2)
@@ -94,11 +98,13 @@ class Storm(RuleBasedStateMachine):
         [again] = self.real.ask([request], "none") or []
         assert again == Answer(first.status, first.body, is_replay=True)
         REACHED["repeated"] += 1
+        REACHED["operations"] += 1
 
     @rule(what=st.sampled_from(HAPPENINGS), who=CREDIT_ACCOUNTS, which=WHICH)
     def meanwhile(self, what: str, who: int, which: int) -> None:
         """What happens without an application asking."""
         happenings = {"buy": self._buy, "claw back": self._claw_back, "wait": self._wait, "sweep": self._sweep}
+        REACHED["operations"] += 1
         happenings.get(what, functools.partial(self._freeze, is_frozen=what == "freeze"))(who, which)
 
     @invariant()
@@ -159,6 +165,7 @@ class Storm(RuleBasedStateMachine):
         for one, request, answer, word in zip(told, requests, answers, written, strict=True):
             self._compare(one, request, answer, word)
         REACHED["batches"] += len(batch) > 1
+        REACHED["operations"] += len(batch)
 
     def _compare(self, told: acts.Told, request: Request, answer: Answer | KeyReused, written: str | None) -> None:
         """`written` is what was answered before, unheard. Refusals that are not remembered are decided afresh."""
@@ -191,7 +198,7 @@ def storm(shared_database_url: str) -> Iterator[type[Storm]]:
         Here.pool, Here.runner = pool, runner
         yield Here
         runner.run(pool.close())
-    print("\n".join(f"{count:6} {branch}" for branch, count in sorted(REACHED.items())))  # noqa: T201 - for pytest -s
+    dice.note("state machine", **dict(sorted(REACHED.items())))
 
 
 @pytest.mark.parametrize("first_lots_max", [journal.FIRST_LOTS_MAX, 1], ids=["as served", "one lot loaded at first"])
@@ -201,15 +208,23 @@ def test_every_history_of_the_ledger_ends_as_the_model_says(
     """Faults 17, 20, 40, 41, 44 to 47, 51 and 54."""
     monkeypatch.setattr(journal, "FIRST_LOTS_MAX", first_lots_max)
     REACHED.clear()
+    deadline = time.monotonic() + dice.seconds(part=0.08, short=0)
+    own = dice.of("state machine")
     size = settings(
-        max_examples=1000 if IS_LONG else 20,
-        stateful_step_count=60 if IS_LONG else 30,
-        derandomize=not IS_LONG,
+        max_examples=HISTORIES_AT_ONCE,
+        stateful_step_count=60 if dice.IS_LONG else 30,
+        # A short run is the same every day, since it must reach what it must reach.
+        derandomize=not dice.IS_LONG,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(storm, settings=size)
+    with dice.replayable(HERE):
+        while True:
+            machine = seed(own.getrandbits(64))(storm) if dice.IS_LONG else storm
+            run_state_machine_as_test(machine, settings=size)
+            if time.monotonic() > deadline or REACHED["operations"] >= OPERATIONS_WANTED:
+                break
     unreached = {branch for branch in MUST_BE_REACHED if not REACHED[branch]}
     assert not unreached, "a storm that never gets there proves nothing about it"
 

@@ -17,7 +17,7 @@ from tests.storm.rig import WEBHOOK_SECRET, Rig
 from tests.storm.walk import Walk
 from tests.stripe_boxes import StripeBox
 
-pytestmark = pytest.mark.storm
+pytestmark = [pytest.mark.storm, pytest.mark.slow]
 
 HERE = "tests/storm/test_weather.py"
 ASKING_STRIPE = (
@@ -38,7 +38,7 @@ FAULTS: tuple[dict[str, object], ...] = (
     {"answer": "lost", "after_work": True},
     {"answer": "slow", "delay_s": 1.0},
 )
-WEATHERS_SHORT = 4
+WEATHERS_SHORT = 2
 
 
 @pytest.fixture(scope="module")
