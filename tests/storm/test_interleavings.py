@@ -23,7 +23,7 @@ from topup.ledger import commands
 
 pytestmark = pytest.mark.storm
 
-ROUNDS = 10 if dice.IS_LONG else 1
+ROUNDS = max(1, int(dice.MINUTES / 6)) if dice.IS_LONG else 1
 
 
 def act(verb: str, who: int = 0, other: int = 1, count: int = 6) -> Act:

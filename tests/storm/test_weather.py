@@ -23,7 +23,7 @@ HERE = "tests/storm/test_weather.py"
 ASKING_STRIPE = (
     "start a checkout",
     "return to us",
-    "catch up",
+    "reconcile",
     "buy sessions by card",
     "buy sessions by invoice",
 )
@@ -38,7 +38,7 @@ FAULTS: tuple[dict[str, object], ...] = (
     {"answer": "lost", "after_work": True},
     {"answer": "slow", "delay_s": 1.0},
 )
-WEATHERS_SHORT = 2
+WEATHERS_MIN = 2
 
 
 @pytest.fixture(scope="module")

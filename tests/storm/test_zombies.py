@@ -96,7 +96,7 @@ def test_spend_whose_process_sleeps_is_done_once_by_the_one_that_takes_over(grou
     ground.audit()
 
 
-@pytest.mark.parametrize("name", ["outbox", "catch up", "settle overdue"])
+@pytest.mark.parametrize("name", ["outbox", "reconcile recent", "settle overdue"])
 def test_work_whose_worker_sleeps_is_done_once_by_the_one_that_takes_over(ground: Rig, name: str) -> None:
     """Fault 19: a worker stopped at some read or write of its work, which another does meanwhile."""
     for at in points(f"sleeping {name}"):
@@ -174,6 +174,6 @@ class Expiry:
 
 CASES: dict[str, type[Mail] | type[Purchase] | type[Expiry]] = {
     "outbox": Mail,
-    "catch up": Purchase,
+    "reconcile recent": Purchase,
     "settle overdue": Expiry,
 }

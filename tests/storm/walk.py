@@ -59,6 +59,7 @@ class Walk:
 
     def arm(self) -> None:
         """From here on each read and write counts, and at one of them the fault happens."""
+        self._told = {event["id"] for event in self.rig.box.events()} if not self._told else self._told
         self.process.tell("arm", at=self.at, way=self.way)
         self.weather()
         self.restarts = 0
