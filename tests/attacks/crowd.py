@@ -149,6 +149,7 @@ async def _things(
         **await _inside(house, database_url),
         "path": "topup.css",
         "slug": "nobody-of-the-demo",
+        "own_method_id": "pm_nobodys",
         "external_id": "user-7",
     }
 

@@ -100,6 +100,10 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "no person": {"sub": None},
     "person no id": {"sub": "alice"},
     "no login": {"sid": None},
+    "login a list": {"sid": [str(LOGIN)]},
+    "person a number": {"sub": 7},
+    "not before": {"nbf": 4_000_000_000},
+    "a claim that we do not make": {"isAdmin": True},
     "login no id": {"sid": "1; DROP TABLE logins"},
 }
 

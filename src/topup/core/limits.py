@@ -42,12 +42,14 @@ SIGN_IN_OF_CALLER = Limit("sign-in of caller", burst=60, every_seconds=2)
 SIGN_IN_TO_ACCOUNT_BY_CALLER = Limit("sign-in to account by caller", burst=20, every_seconds=30)
 SIGN_IN_TO_ACCOUNT = Limit("sign-in to account", burst=100, every_seconds=10)
 SIGN_UP_OF_CALLER = Limit("sign-up of caller", burst=30, every_seconds=20)
+CODE_OF_CALLER = Limit("code of caller", burst=60, every_seconds=10)
 CODE_TO_ADDRESS_BY_CALLER = Limit("code to address by caller", burst=10, every_seconds=300)
 CODE_TO_ADDRESS = Limit("code to address", burst=20, every_seconds=1200)
 CODE_TO_ANYBODY = Limit("code to anybody", burst=1000, every_seconds=0.2)
 INVITATION_TO_ADDRESS = Limit("invitation to address", burst=10, every_seconds=3600)
 INVITATION_BY_PERSON = Limit("invitation by person", burst=300, every_seconds=20)
-GUESS_OF_CALLER = Limit("guess of caller", burst=60, every_seconds=5)
+GUESS_OF_CALLER = Limit("guess of caller", burst=30, every_seconds=60)
+GUESS_OF_ANYBODY = Limit("guess of anybody", burst=2000, every_seconds=10)
 
 
 def of_caller(key: bytes, limit: Limit, caller: Caller) -> Charge:

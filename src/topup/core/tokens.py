@@ -19,6 +19,7 @@ ACCESS_SECONDS = 3600
 ISSUER = "topup"
 AUDIENCE = "topup-api"
 _HEADER = {"alg": "HS256", "typ": "at+jwt"}
+_CLAIMS = frozenset({"iss", "aud", "sub", "sid", "iat", "exp"})
 _TEXT_LENGTH_MAX = 2048
 
 
@@ -67,7 +68,14 @@ def digest(secret: str) -> bytes:
 
 
 def _access(claims: dict[str, Any]) -> Access | None:
-    if claims["iss"] != ISSUER or claims["aud"] != AUDIENCE or type(claims["exp"]) is not int:
+    if (
+        claims.keys() != _CLAIMS
+        or claims["iss"] != ISSUER
+        or claims["aud"] != AUDIENCE
+        or type(claims["exp"]) is not int
+    ):
+        return None
+    if type(claims["sub"]) is not str or type(claims["sid"]) is not str:
         return None
     expires_at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=claims["exp"])
     return Access(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)

@@ -7,7 +7,17 @@ from psycopg_pool import AsyncConnectionPool
 
 from topup import errors
 from topup.core import codes as rules
+from topup.core import limits
+from topup.core.keys import Keys
 from topup.db import codes
+
+
+def charges(keys: Keys, caller: limits.Caller) -> list[limits.Charge]:
+    """What a guess costs, given back when it was right: one code tried at many accounts is guessing too (fault 72)."""
+    return [
+        limits.of_caller(keys.bucket, limits.GUESS_OF_CALLER, caller),
+        limits.of_all(keys.bucket, limits.GUESS_OF_ANYBODY, caller),
+    ]
 
 
 async def check(

@@ -66,6 +66,7 @@ async def register(
 def code_charges(keys: Keys, email: str, caller: limits.Caller) -> list[limits.Charge]:
     """What every mailed code costs (fault 72)."""
     return [
+        limits.of_caller(keys.bucket, limits.CODE_OF_CALLER, caller),
         limits.of_pair(keys.bucket, limits.CODE_TO_ADDRESS_BY_CALLER, caller, email),
         limits.of_address(keys.bucket, limits.CODE_TO_ADDRESS, email),
         limits.of_all(keys.bucket, limits.CODE_TO_ANYBODY, caller),

@@ -17,8 +17,8 @@ async def reset_password(
     pool: AsyncConnectionPool, keys: Keys, *, email: str, code: str, password: str, kind: Kind, caller: limits.Caller
 ) -> logins.Opened:
     """Open a login for the owner of the address, now with this password."""
-    guess = limits.of_caller(keys.bucket, limits.GUESS_OF_CALLER, caller)
-    await throttle.charge(pool, [guess])
+    guess = check_code.charges(keys, caller)
+    await throttle.charge(pool, guess)
     tried = await check_code.check(pool, keys.code, purpose="RESET", email=email, code=code)
     password_hash = await hashing.sealed(password)
     async with pool.connection() as conn:
@@ -27,5 +27,5 @@ async def reset_password(
         await users.set_password(conn, tried.user_id, password_hash)
         await login_rows.end_all(conn, tried.user_id, reason="password reset")
         opened = await logins.open_for(conn, tried.user_id, kind=kind)
-    await throttle.give_back(pool, [guess])
+    await throttle.give_back(pool, guess)
     return opened

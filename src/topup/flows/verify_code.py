@@ -16,8 +16,8 @@ async def verify_code(
     pool: AsyncConnectionPool, keys: Keys, *, email: str, code: str, kind: Kind, caller: limits.Caller
 ) -> logins.Opened:
     """Finish the registration that this code was issued for, and only that one (fault 73)."""
-    guess = limits.of_caller(keys.bucket, limits.GUESS_OF_CALLER, caller)
-    await throttle.charge(pool, [guess])
+    guess = check_code.charges(keys, caller)
+    await throttle.charge(pool, guess)
     tried = await check_code.check(pool, keys.code, purpose="REGISTER", email=email, code=code)
     async with pool.connection() as conn:
         if tried.registration_id is None or not await codes.use(conn, tried.id):
@@ -27,5 +27,5 @@ async def verify_code(
             raise check_code.refusal()
         await welcome.settle(conn, user)
         opened = await logins.open_for(conn, user.id, kind=kind)
-    await throttle.give_back(pool, [guess])
+    await throttle.give_back(pool, guess)
     return opened

@@ -1,8 +1,10 @@
 """Refuses bodies over their limit, by the announced length at once and by counting when none is announced (fault 83).
 
-uvicorn has no such limit of its own. Never buffers: memory stays flat however much is sent.
+A body that stops coming, or drips for minutes, is not waited for. uvicorn has no such limits of its own. Never buffers:
+memory stays flat however much is sent.
 """
 
+import asyncio
 import re
 
 from starlette.datastructures import Headers
@@ -19,6 +21,9 @@ ROSTER_PATHS = re.compile(r"/api/sessions/rosters.*|/institutions/[^/]+/rosters"
 # What is sent beyond the limit is read and thrown away up to here, so that the sender gets to read the refusal.
 DISCARDED_BYTES_MAX = 16 * 1024 * 1024
 _DIGITS_MAX = 18
+# A roster of five megabytes over a poor line takes a minute.
+PAUSE_SECONDS_MAX = 20.0
+BODY_SECONDS_MAX = 120.0
 _CLOSE = {"Connection": "close"}
 
 
@@ -40,11 +45,13 @@ class BodyLimit:
             problem = errors.Problem(413, "too_large", _SENTENCE, headers={} if is_read else _CLOSE)
             await errors.render(Request(scope), problem)(scope, receive, send)
             return
-        seen_bytes = 0
+        seen_bytes, is_whole = 0, False
+        ends_at = asyncio.get_running_loop().time() + BODY_SECONDS_MAX
 
         async def counted() -> Message:
-            nonlocal seen_bytes
-            message = await receive()
+            nonlocal seen_bytes, is_whole
+            message = await receive() if is_whole else await _patiently(receive, ends_at)
+            is_whole = is_whole or not message.get("more_body")
             seen_bytes += len(message.get("body", b""))
             if seen_bytes > limit_bytes:
                 is_read = not message.get("more_body") or await _discard(receive)
@@ -53,6 +60,16 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
+
+
+async def _patiently(receive: Receive, ends_at: float) -> Message:
+    """The next part of a body, if it comes in time."""
+    now = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout_at(min(now + PAUSE_SECONDS_MAX, ends_at)):
+            return await receive()
+    except TimeoutError:
+        raise HTTPException(400, headers=_CLOSE) from None
 
 
 async def _discard(receive: Receive) -> bool:

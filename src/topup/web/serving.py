@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from topup import errors
 from topup.settings import Settings
+from topup.web import connections
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 65
@@ -66,7 +67,7 @@ async def serve(
     """Answer requests until `stop` is set. `on_ready` is called once the first can come."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=connections.Connection,
         ws="none",
         lifespan="off",
         log_config=None,
