@@ -22,7 +22,7 @@ class Route:
     """A route and a request that is right.
 
     `whose`: "anybody", "person" (whoever is signed in), "alice" (hers alone), "admin" (and a key of that scope), a call
-    of an institution, or the scopes of which a key needs one.
+    of an institution, "member" (of it, whatever their role), or the scopes of which a key needs one.
     """
 
     method: str
@@ -134,6 +134,22 @@ PAGES = (
     Route("POST", "/institutions/{institution_id}/cards/new", "keep_cards"),
     Route("POST", "/institutions/{institution_id}/cards/{method_id}/default", "keep_cards"),
     Route("POST", "/institutions/{institution_id}/cards/{method_id}/remove", "keep_cards"),
+    Route("GET", "/institutions/{institution_id}/members", "see_members"),
+    Route("POST", "/institutions/{institution_id}/members", "see_members", {"email": ""}),
+    Route("GET", "/institutions/{institution_id}/members/{member_id}", "see_members"),
+    Route("GET", "/institutions/{institution_id}/allocations", "allocate"),
+    Route("POST", "/institutions/{institution_id}/allocations", "allocate", {"email": ""}),
+    Route("GET", "/institutions/{institution_id}/allocations/{allocation_id}", "allocate"),
+    Route("POST", "/institutions/{institution_id}/allocations/{allocation_id}/take-back", "allocate"),
+    Route("GET", "/institutions/{institution_id}/rosters", "allocate"),
+    Route("POST", "/institutions/{institution_id}/rosters", "allocate"),
+    Route("GET", "/institutions/{institution_id}/rosters/{roster_id}", "allocate"),
+    Route("POST", "/institutions/{institution_id}/rosters/{roster_id}/import", "allocate"),
+    Route("GET", "/institutions/{institution_id}/leave", "member"),
+    Route("GET", "/sessions", "person"),
+    Route("GET", "/invitation", "anybody"),
+    # Nobody is sent back to the page, which shows the ways in.
+    Route("POST", "/invitation", "anybody"),
     Route("GET", "/cards", "person"),
     Route("POST", "/cards/new", "person"),
     Route("POST", "/cards/{own_method_id}/default", "alice", template="/cards/{method_id}/default"),
@@ -155,7 +171,9 @@ PAGES = (
     Route("GET", "/demo/mailbox/{mail_id}", "anybody"),
     Route("GET", "/demo/mailbox/{mail_id}/html", "anybody"),
     Route("GET", "/demo/sign-in/{slug}", "anybody"),
-    # Last, since it ends the login that it came with.
+    # Last, since they end what was asked for, a place, and the login itself.
+    Route("POST", "/institutions/{institution_id}/members/{member_id}/remove", "see_members"),
+    Route("POST", "/institutions/{institution_id}/leave", "member"),
     Route("POST", "/sign-out", "anybody"),
 )
 
@@ -194,6 +212,8 @@ def may(route: Route, who: str) -> bool:
         return who == "admin"
     if route.call is not None:
         return who in roles.ROLES and roles.may(role_of(who), route.call)
+    if route.whose == "member":
+        return who in roles.ROLES
     return route.whose in {"person", who}
 
 

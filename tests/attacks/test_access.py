@@ -130,7 +130,8 @@ def _undressed(route: Route, answer: httpx2.Response) -> Iterator[str]:
     for name, value in ALWAYS.items():
         if name == "cross-origin-opener-policy" and has_card_fields:
             value = "same-origin-allow-popups"  # noqa: PLW2901
-        if answer.headers.get(name) != value:
+        is_stricter = (name, answer.headers.get(name)) == ("referrer-policy", "no-referrer")
+        if answer.headers.get(name) != value and not is_stricter:
             yield f"{name} is {answer.headers.get(name)!r}"
     policy = answer.headers.get("content-security-policy", "")
     if not route.is_page and policy != security_headers.API_POLICY:

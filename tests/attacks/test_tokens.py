@@ -29,6 +29,19 @@ from topup.web import app
 MADE_MIN = 40
 RSA = jwk.RSAKey.generate_key(2048)
 FAR = 4_000_000_000
+WRONG_CLAIMS: list[dict[str, object]] = [
+    {"iss": "https://accounts.google.com"},
+    {"aud": "topup-web"},
+    {"aud": ["topup-api"]},
+    {"exp": 1},
+    {"exp": str(FAR)},
+    {"exp": -1},
+    {"exp": 1e300},
+    {"nbf": FAR},
+    {"sid": "00000000-0000-7000-8000-000000000000"},
+    {"sid": None},
+    {"isAdmin": True},
+]
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -73,23 +86,11 @@ def crafted(house: House, visitor: Visitor, other: Visitor) -> Iterator[tuple[st
         yield name, signed(key=value)
     for purpose in ("csrf", "code", "bucket"):
         yield f"our key for {purpose}", signed(key=getattr(house.keys, purpose))
-    for change in (
-        {"iss": "https://accounts.google.com"},
-        {"aud": "topup-web"},
-        {"aud": ["topup-api"]},
-        {"exp": 1},
-        {"exp": str(FAR)},
-        {"exp": -1},
-        {"exp": 1e300},
-        {"nbf": FAR},
-        {"sub": other.user["id"]},
-        {"sub": claims["sub"].upper() + " "},
-        {"sid": "00000000-0000-7000-8000-000000000000"},
-        {"sid": [claims["sid"]]},
-        {"sid": None},
-        {"isAdmin": True},
-    ):
+    for change in WRONG_CLAIMS:
         yield f"claims {change}", signed(changed={**claims, **change})
+    yield "of somebody else", signed(changed={**claims, "sub": other.user["id"]})
+    yield "login a list", signed(changed={**claims, "sid": [claims["sid"]]})
+    yield "person in capitals", signed(changed={**claims, "sub": claims["sub"].upper() + " "})
     yield "one claim fewer", signed(changed={name: value for name, value in claims.items() if name != "iat"})
     yield "a claim twice", _raw(head, json.dumps(claims)[:-1] + f', "exp": {FAR}}}', b"not our key")
     yield "cut", genuine[:-7]
