@@ -44,41 +44,47 @@ async def spend(machine: Machine, account_id: UUID, log: dict[str, str], keys: r
 async def test_backup_older_than_stripe_is_made_whole(
     pool: Pool,
     recovered: Pool,
-    database_url: str,
-    empty_database_url: str,
     gateway: stripe.Gateway,
     stripe_box: StripeBox,
     alice: Person,
+    bob: Person,
     tmp_path: Path,
 ) -> None:
     """Faults 22 and 93."""
     anchor, log = tmp_path / "anchor", dict[str, str]()
     machine = Machine(pool)
     host = await machine.open(credits_in=100)
-    open_payment = await start(pool, gateway, alice, await put_on_sale(pool))
+    package_id = await put_on_sale(pool)
+    open_payment = await start(pool, gateway, alice, package_id)
     await spend(machine, host, log, range(SPENDS // 2))
-    taken = await taking.take(database_url, tmp_path, say=lambda _: None)
+    taken = await taking.take(str(pool.conninfo), tmp_path, say=lambda _: None)
     before = dict(log)
 
     await spend(machine, host, log, range(SPENDS // 2, SPENDS))
     stripe_box.pay(open_payment.checkout_url)
-    assert (await reconcile.recent(pool, gateway)).credited == 1
-    assert (await verifying.run(database_url, anchor=anchor)).is_well
+    forgotten = await start(pool, gateway, bob, package_id)
+    stripe_box.pay(forgotten.checkout_url)
+    assert (await reconcile.recent(pool, gateway)).credited == 2
+    assert (await verifying.run(str(pool.conninfo), anchor=anchor)).is_well
 
     said: list[str] = []
     started = time.monotonic()
-    assert await restoring.restore(empty_database_url, restoring.Wanted(taken.path, anchor=anchor), say=said.append)
+    wanted = restoring.Wanted(taken.path, anchor=anchor)
+    assert await restoring.restore(str(recovered.conninfo), wanted, say=said.append)
     seconds = time.monotonic() - started
     assert f"missing account {alice.account_id}: lines 1 to 1, written after the backup" in said
     first, last = SPENDS // 2 + 2, SPENDS + 1
     assert f"missing account {host}: lines {first} to {last}, written after the backup" in said
-    lost = SPENDS - SPENDS // 2 + 1
-    assert f"The anchor names {lost} lines on 2 accounts that this backup is too old to have." in said
+    lost = SPENDS - SPENDS // 2 + 2
+    assert f"The anchor names {lost} lines on 3 accounts that this backup is too old to have." in said
 
     assert await available(recovered, alice) == 0
     for credited in (1, 0):
-        assert (await reconcile.recent(recovered, gateway)).credited == credited
+        report = await reconcile.recent(recovered, gateway)
+        assert report.credited == credited
     assert await available(recovered, alice) == 100
+    shown = {(one["kind"], one["paymentId"]) for one in report.findings}
+    assert shown == {("object_without_payment", str(forgotten.id))}
 
     again = Machine(recovered)
     assert await again.balance(host) == 100 - SPENDS // 2
