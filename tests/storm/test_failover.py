@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from topup.flows import keyed, receive, verify
 from topup.flows.requests import Answer, KeyReused
 from topup.ledger import commands
 from topup.runtime import house, start
+from topup.runtime.backups import taking
 from topup.runtime.doctor import database
 from topup.runtime.doctor.findings import State
 from topup.settings import Settings
@@ -197,8 +199,9 @@ async def keyed_act(pool: people.Pool) -> Answer | KeyReused:
     return await keyed.once(pool, key, b"fingerprint", act, word)
 
 
-async def test_no_decision_is_made_on_a_standby(pair: Pair) -> None:
+async def test_no_decision_is_made_on_a_standby_and_backups_are_taken_there(pair: Pair, tmp_path: Path) -> None:
     """Fault 24."""
+    assert (await taking.take(pair.second.url, tmp_path, say=lambda _: None)).manifest.rows
     with pytest.raises(errors.Unavailable, match="a standby or read-only"):
         start.ensure_database(pair.second.url)
     with pytest.raises(psycopg.OperationalError):

@@ -43,7 +43,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
 
 def _upgrade(database_url: str, revision: str) -> None:
-    engine = _engine(database_url)
+    engine = _engine(connections.conninfo(database_url))
     try:
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
@@ -83,7 +83,7 @@ def knows(revision: str) -> bool:
 
 
 def current_revision(database_url: str) -> str | None:
-    """The revision the database is at; None when it is empty."""
+    """The revision the database is at, a standby's too; None when it is empty."""
     engine = _engine(database_url)
     try:
         with engine.connect() as connection:
@@ -102,9 +102,9 @@ def _scripts() -> script.ScriptDirectory:
     return script.ScriptDirectory.from_config(_alembic())
 
 
-def _engine(database_url: str) -> sqlalchemy.Engine:
+def _engine(conninfo: str) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(connections.conninfo(database_url)),
+        creator=lambda: psycopg.connect(conninfo),
         poolclass=sqlalchemy.NullPool,
     )
