@@ -9,18 +9,25 @@ import pytest
 from playwright import sync_api
 from psycopg import sql
 
+from tests import stripe_boxes
 from tests.browser import looking, residents
 from tests.browser import world as worlds
 
 
 @pytest.fixture(scope="session")
-def world(maintenance: psycopg.Connection, template: str, server_url: str) -> Iterator[residents.World]:
-    """The small world over a database of its own."""
+def world(
+    maintenance: psycopg.Connection, template: str, server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[residents.World]:
+    """The small world over a database and a Stripe of its own."""
     name = f"topup_world_{secrets.token_hex(4)}"
     copying = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     maintenance.execute(copying)
-    with worlds.running(urlsplit(server_url)._replace(path=f"/{name}").geturl()) as running:
-        yield running
+    url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    with (
+        stripe_boxes.running(tmp_path_factory.mktemp("world") / "stripe.sqlite") as box,
+        worlds.running(url, box) as one,
+    ):
+        yield one
     maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from playwright import sync_api
 
-from tests.browser import residents
+from tests.browser import residents, schools, someone
 
 SWITCHES = (
     "--no-sandbox",
@@ -24,12 +24,16 @@ SWITCHES = (
 
 @dataclass(frozen=True)
 class View:
-    """One page as one person sees it. `opens` opens every line of a statement or list."""
+    """One page as one person sees it.
+
+    `opens` opens every line of a statement or list. `asks_stripe`: the page loads Stripe's own script.
+    """
 
     name: str
     path: str
-    who: residents.Resident | None = None
+    who: someone.Resident | None = None
     opens: bool = False
+    asks_stripe: bool = False
 
 
 NAMES = (
@@ -61,6 +65,27 @@ NAMES = (
     "mailbox",
     "mail",
     "not-found",
+    "sessions-buy",
+    "sessions-buy-many",
+    "sessions-buy-wrong",
+    "sessions-buy-first",
+    "purchases",
+    "purchases-open",
+    "purchases-empty",
+    "purchase-pending",
+    "purchase-tried",
+    "purchase-invoice",
+    "purchase-processing",
+    "purchase-completed",
+    "purchase-expired",
+    "purchase-failed",
+    "purchase-review",
+    "purchase-receipt",
+    "billing",
+    "billing-removing",
+    "billing-empty",
+    "billing-forbidden",
+    "cards",
 )
 
 
@@ -94,8 +119,35 @@ def views(world: residents.World) -> Sequence[View]:
         View("mailbox", "/demo/mailbox"),
         View("mail", f"/demo/mailbox/{world.mail_id}"),
         View("not-found", "/nowhere", amara),
+        *_money_views(world.school),
     ]
     return sorted(found, key=lambda view: NAMES.index(view.name))
+
+
+def _money_views(school: schools.School) -> Sequence[View]:
+    """The pages that take money from an institution, and a person's own cards."""
+    home, owner = school.home, school.owner
+    bought = {status: f"{home}/purchases/{one}" for status, one in school.purchases.items()}
+    return [
+        View("sessions-buy", f"{home}/buy?quantity=48", owner, asks_stripe=True),
+        View("sessions-buy-many", f"{home}/buy?quantity=100000", owner, asks_stripe=True),
+        View("sessions-buy-wrong", f"{home}/buy?quantity=1.5", owner, asks_stripe=True),
+        View("sessions-buy-first", f"{school.empty_home}/buy?quantity=50", school.newcomer, asks_stripe=True),
+        View("purchases", f"{home}/purchases", owner),
+        View("purchases-open", f"{home}/purchases", owner, opens=True),
+        View("purchases-empty", f"{school.empty_home}/purchases", school.newcomer),
+        View("purchase-tried", f"{bought['PENDING']}?tried=1", owner, asks_stripe=True),
+        *(
+            View(f"purchase-{status.lower()}", path, owner, asks_stripe=status == "PENDING")
+            for status, path in bought.items()
+        ),
+        View("purchase-receipt", f"{bought['COMPLETED']}/receipt", owner),
+        View("billing", f"{home}/billing", owner, asks_stripe=True),
+        View("billing-removing", f"{home}/billing?done=card", owner, opens=True, asks_stripe=True),
+        View("billing-empty", f"{school.empty_home}/billing", school.newcomer, asks_stripe=True),
+        View("billing-forbidden", f"{home}/billing", school.student),
+        View("cards", "/cards", school.student, asks_stripe=True),
+    ]
 
 
 @contextmanager
@@ -108,7 +160,7 @@ def launched(playwright: sync_api.Playwright, chromium_path: str) -> Iterator[sy
         browser.close()
 
 
-def sign_in(context: sync_api.BrowserContext, world: residents.World, who: residents.Resident | None) -> None:
+def sign_in(context: sync_api.BrowserContext, world: residents.World, who: someone.Resident | None) -> None:
     """Give the context somebody's cookie, or nobody's."""
     context.clear_cookies()
     if who is not None:
@@ -120,4 +172,4 @@ def open_view(page: sync_api.Page, world: residents.World, view: View) -> None:
     sign_in(page.context, world, view.who)
     page.goto(world.address + view.path)
     if view.opens:
-        page.evaluate("document.querySelectorAll('details').forEach(line => { line.open = true })")
+        page.evaluate("document.querySelectorAll('main details').forEach(line => { line.open = true })")

@@ -8,28 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from tests.browser import schools, someone
+from tests.stripe_boxes import StripeBox
 from topup.core import ids, mails
 from topup.core.payments import Fact, Told
-from topup.db import accounts, mailbox, packages, payments, sql, users
-from topup.flows import fulfil, logins, seed_packages, welcome
+from topup.db import mailbox, packages, payments, sql
+from topup.flows import fulfil, seed_packages
 from topup.gateway import mail_words
 from topup.ledger import commands, journal
 from topup.runtime.house import House
 from topup.web import cookies
 
 HOST = "application:world"
-ADD_USER = "INSERT INTO users (id, email, first_name, last_name, role) VALUES (%s, %s, %s, %s, 'STUDENT')"
 MOVE_CLOCK = "UPDATE deployment SET is_demo = true, clock_offset = %s"
-
-
-@dataclass(frozen=True)
-class Resident:
-    """Somebody with an account and a login."""
-
-    user_id: UUID
-    account_id: UUID
-    email: str
-    cookie: str
 
 
 @dataclass(frozen=True)
@@ -38,23 +29,26 @@ class World:
 
     address: str
     cookie_name: str
-    amara: Resident
-    wolf: Resident
-    nia: Resident
-    busy: Resident
+    amara: someone.Resident
+    wolf: someone.Resident
+    nia: someone.Resident
+    busy: someone.Resident
     payments: dict[str, UUID]
     mail_id: UUID
     package_id: UUID
+    school: schools.School
 
 
-async def settle(house: House) -> World:
+async def settle(house: House, box: StripeBox) -> World:
     """Fill an empty database."""
     await seed_packages.seed(house.pool)
     await _clock(house, days=-9)
-    amara = await _resident(house, "amara@example.com", "Amara", "Okafor")
-    wolf = await _resident(house, "wolf@example.com", "Wolfeschlegelsteinhausenbergerdorff", "محمد عبد الرحمن 山田")
-    nia = await _resident(house, "nia@example.com", "Nia", "Example", is_welcome=False)
-    busy = await _resident(house, "bea@example.com", "Bea", "Example")
+    amara = await someone.resident(house, "amara@example.com", "Amara", "Okafor")
+    wolf = await someone.resident(
+        house, "wolf@example.com", "Wolfeschlegelsteinhausenbergerdorff", "محمد عبد الرحمن 山田"
+    )
+    nia = await someone.resident(house, "nia@example.com", "Nia", "Example", is_welcome=False)
+    busy = await someone.resident(house, "bea@example.com", "Bea", "Example")
     bought = await _amaras_week(house, amara)
     await _wolfs_debt(house, wolf)
     await _clock(house, days=0)
@@ -71,6 +65,7 @@ async def settle(house: House) -> World:
         payments={**await _open_payments(house, amara), "COMPLETED": bought},
         mail_id=await _mails(house, amara, bought),
         package_id=shelf[0].id,
+        school=await schools.settle(house, box),
     )
 
 
@@ -79,21 +74,7 @@ async def _clock(house: House, *, days: float, hours: float = 0) -> None:
         await sql.run(conn, MOVE_CLOCK, [timedelta(days=days, hours=hours)])
 
 
-async def _resident(house: House, email: str, first_name: str, last_name: str, *, is_welcome: bool = True) -> Resident:
-    user_id = ids.new()
-    async with house.pool.connection() as conn:
-        await sql.run(conn, ADD_USER, [user_id, email, first_name, last_name])
-        user = await users.find(conn, user_id)
-        assert user is not None
-        if is_welcome:
-            await welcome.settle(conn, user)
-        else:
-            await accounts.open_for_user(conn, ids.new(), user_id=user_id, unit="credit", email=email)
-        opened = await logins.open_for(conn, user_id, kind="PAGE")
-    return Resident(user_id, opened.person.account_id, email, opened.secret)
-
-
-async def _amaras_week(house: House, amara: Resident) -> UUID:
+async def _amaras_week(house: House, amara: someone.Resident) -> UUID:
     """What a student does in nine days; the payment of her large package."""
     await _spend(house, amara, 15, "Essay marked: “A room of one’s own”, draft one", "essay-20871")
     await _clock(house, days=-6, hours=-3)
@@ -115,7 +96,7 @@ async def _amaras_week(house: House, amara: Resident) -> UUID:
     return value
 
 
-async def _wolfs_debt(house: House, wolf: Resident) -> None:
+async def _wolfs_debt(house: House, wolf: someone.Resident) -> None:
     """Bought, used up, refunded by his bank: he owes what was used."""
     payment_id = await _buy(house, wolf, "Starter Pack", count=100, price_minor=1000)
     await _spend(house, wolf, 170, "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz" * 2, "x" * 120)
@@ -123,7 +104,7 @@ async def _wolfs_debt(house: House, wolf: Resident) -> None:
     await _post(house, back)
 
 
-async def _many_lines(house: House, busy: Resident) -> None:
+async def _many_lines(house: House, busy: someone.Resident) -> None:
     spends = [
         commands.Spend(busy.account_id, 1, _cause(), HOST, commands.Text(f"Question {number}")) for number in range(50)
     ]
@@ -131,7 +112,7 @@ async def _many_lines(house: House, busy: Resident) -> None:
         await journal.post(conn, spends)
 
 
-async def _open_payments(house: House, amara: Resident) -> dict[str, UUID]:
+async def _open_payments(house: House, amara: someone.Resident) -> dict[str, UUID]:
     """One payment for each state that is not the good end."""
     made: dict[str, UUID] = {}
     for status in ("EXPIRED", "FAILED", "REVIEW", "PROCESSING", "PENDING"):
@@ -144,7 +125,7 @@ async def _open_payments(house: House, amara: Resident) -> dict[str, UUID]:
     return made
 
 
-async def _mails(house: House, amara: Resident, payment_id: UUID) -> UUID:
+async def _mails(house: House, amara: someone.Resident, payment_id: UUID) -> UUID:
     """A code and a receipt in the demo's mailbox; the receipt's id."""
     brand = mail_words.Brand(house.settings.app_name, house.settings.frontend_url)
     code = {"firstName": "Amara", "code": "204816", "expiresMinutes": 10, "purpose": "REGISTER"}
@@ -175,7 +156,7 @@ async def _mails(house: House, amara: Resident, payment_id: UUID) -> UUID:
     return mail_id
 
 
-async def _order(house: House, buyer: Resident, name: str, *, count: int, price_minor: int) -> UUID:
+async def _order(house: House, buyer: someone.Resident, name: str, *, count: int, price_minor: int) -> UUID:
     payment_id = ids.new()
     draft = payments.Draft(
         id=payment_id,
@@ -204,7 +185,7 @@ def session_of(payment_id: UUID) -> str:
     return f"cs_test_{payment_id.hex}"
 
 
-async def _buy(house: House, buyer: Resident, name: str, *, count: int, price_minor: int) -> UUID:
+async def _buy(house: House, buyer: someone.Resident, name: str, *, count: int, price_minor: int) -> UUID:
     payment_id = await _order(house, buyer, name, count=count, price_minor=price_minor)
     paid = Fact(
         Told.PAID,
@@ -219,7 +200,7 @@ async def _buy(house: House, buyer: Resident, name: str, *, count: int, price_mi
     return payment_id
 
 
-async def _gift(house: House, to: Resident, count: int, description: str, *, valid_days: int) -> None:
+async def _gift(house: House, to: someone.Resident, count: int, description: str, *, valid_days: int) -> None:
     gift = commands.Credit(
         to.account_id,
         count,
@@ -233,7 +214,7 @@ async def _gift(house: House, to: Resident, count: int, description: str, *, val
     await _post(house, gift)
 
 
-async def _spend(house: House, who: Resident, count: int, description: str, source_id: str) -> UUID:
+async def _spend(house: House, who: someone.Resident, count: int, description: str, source_id: str) -> UUID:
     text = commands.Text(description, source_id)
     outcome = await _post(house, commands.Spend(who.account_id, count, _cause(), HOST, text))
     return outcome.entries[0].id

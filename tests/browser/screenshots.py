@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 from playwright import sync_api
 
+from tests import stripe_boxes
 from tests.browser import looking, residents, world
 from topup.db import migrate
 from topup.runtime import embedded
@@ -38,7 +39,9 @@ def main(folder: Path, names: Sequence[str], *, is_for_docs: bool) -> None:
         sys.exit("No Chromium found: install one, or name it in TOPUP_CHROMIUM.")
     with (
         _database() as url,
-        world.running(url) as running,
+        tempfile.TemporaryDirectory() as folder_of_stripe,
+        stripe_boxes.running(Path(folder_of_stripe) / "stripe.sqlite") as box,
+        world.running(url, box) as running,
         sync_api.sync_playwright() as playwright,
         looking.launched(playwright, chromium) as browser,
     ):
@@ -69,6 +72,8 @@ def _take(
     page = context.new_page()
     for view in wanted:
         looking.open_view(page, running, view)
+        if view.asks_stripe:
+            page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / f"{view.name}-{width}-{scheme}.png", full_page=True)
     context.close()
 

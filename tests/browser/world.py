@@ -12,16 +12,17 @@ from contextlib import contextmanager
 import uvicorn
 
 from tests.browser import residents
+from tests.stripe_boxes import StripeBox
 from topup.runtime import house as houses
 from topup.settings import Settings
 from topup.web import app
 
 
 @contextmanager
-def running(database_url: str) -> Generator[residents.World]:
-    """The world, served by a thread until the block is left."""
+def running(database_url: str, box: StripeBox) -> Generator[residents.World]:
+    """The world, served by a thread until the block is left; `box` is its Stripe."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        serving = _Serving(database_url, listener)
+        serving = _Serving(database_url, box, listener)
         thread = threading.Thread(target=serving.run, name="world")
         thread.start()
         try:
@@ -34,7 +35,8 @@ def running(database_url: str) -> Generator[residents.World]:
 class _Serving:
     """The thread's side: fills the database, then serves."""
 
-    def __init__(self, database_url: str, listener: socket.socket) -> None:
+    def __init__(self, database_url: str, box: StripeBox, listener: socket.socket) -> None:
+        self.box = box
         self.listener = listener
         self.settings = Settings.model_validate(
             {
@@ -42,7 +44,8 @@ class _Serving:
                 "jwt_secret": "world-only-world-only-world-only-world",
                 "stripe_secret_key": "sk_test_world",
                 "stripe_webhook_secrets": ["whsec_world"],
-                "stripe_api_base": "http://127.0.0.1:9",
+                "stripe_publishable_key": "pk_test_world",
+                "stripe_api_base": box.url,
                 "frontend_url": f"http://127.0.0.1:{listener.getsockname()[1]}",
                 "is_demo": True,
             }
@@ -72,7 +75,7 @@ class _Serving:
 
     async def _serve(self) -> None:
         async with houses.opened(self.settings) as house:
-            world = await residents.settle(house)
+            world = await residents.settle(house, self.box)
             config = uvicorn.Config(app.create_app(house), log_level="critical", access_log=False, lifespan="off")
             self.server = uvicorn.Server(config)
             serving = asyncio.create_task(self.server.serve(sockets=[self.listener]))

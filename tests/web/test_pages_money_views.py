@@ -39,7 +39,7 @@ def test_steps_say_where_they_begin_and_end() -> None:
     assert [(step.words, step.saving, step.is_reached) for step in found] == [
         ("1", "", False),
         ("2 to 999", "1%", True),
-        ("1\u202f000 or more", "50%", False),
+        ("1\u202f000+", "50%", False),
     ]
 
 

@@ -23,7 +23,7 @@ from topup.web import app
 staff = staffing.staff
 
 PREFIXES = ("/institutions", "/invitation", "/sessions")
-# Bought and billed with: these have a list of their own beside their tests.
+# Bought and billed with: test_pages_money_roles.py has the list of these.
 ELSEWHERE = ("buy", "purchases", "billing", "invoices", "cards")
 NOWHERE = "0198a5a0-0000-7000-8000-000000000000"
 HOME = "/institutions/{institution_id}"

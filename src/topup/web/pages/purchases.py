@@ -81,7 +81,6 @@ class State:
     words: Words
     available: int | None
     acts: Sequence[Act]
-    reference: UUID | None
     is_paper: bool
     is_moving: bool
     wait_seconds: int
@@ -252,7 +251,6 @@ def of_purchase(
         words=words,
         available=available,
         acts=_acts(found, entry),
-        reference=None if payment.status in ("PENDING", "COMPLETED") and not is_slow else payment.id,
         is_paper=payment.status == "PENDING" and payment.channel == "INVOICE" and is_made,
         is_moving=payment.status in ("PENDING", "PROCESSING") and waited_seconds < GIVE_UP_SECONDS,
         wait_seconds=_SOON_SECONDS if is_quick else _LATER_SECONDS,

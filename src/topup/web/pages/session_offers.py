@@ -88,7 +88,7 @@ def _better(quote: session_prices.Quote, tiers: Sequence[Tier]) -> Better | None
 
 def _range(first: int, following: int | None) -> str:
     if following is None:
-        return f"{figures.whole(first)} or more"
+        return f"{figures.whole(first)}+"
     return (
         figures.whole(first) if following == first + 1 else f"{figures.whole(first)} to {figures.whole(following - 1)}"
     )

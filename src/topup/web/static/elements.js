@@ -316,12 +316,13 @@
       const tier = quantity ? reached(quantity) : null;
       const total = tier ? quantity * tier.price : 0;
       const saved = tier ? quantity * tiers[0].price - total : 0;
-      for (const place of document.querySelectorAll("[data-total]")) place.textContent = tier ? money(total) : "–";
-      sheet.querySelector("[data-each]").innerHTML = "";
-      if (tier) {
-        sheet.querySelector("[data-each]").append(`${money(tier.price)} each${saved > 0 ? ", " : ""}`);
-        if (saved > 0) sheet.querySelector("[data-each]").append(span("in", `saves ${money(saved)}`));
+      for (const place of document.querySelectorAll("[data-total]")) {
+        const nothing = place.closest("button") ? "" : "–";
+        place.textContent = tier ? money(total) : nothing;
       }
+      const each = tier ? [`${money(tier.price)} each${saved > 0 ? ", " : ""}`] : [];
+      if (saved > 0) each.push(span("in", `saves ${money(saved)}`));
+      sheet.querySelector("[data-each]").replaceChildren(...each);
       for (const one of tiers) {
         if (one === tier) one.link.setAttribute("aria-current", "true");
         else one.link.removeAttribute("aria-current");
