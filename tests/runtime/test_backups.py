@@ -63,12 +63,13 @@ async def restored(kept: Kept, url: str, **wanted: object) -> list[str]:
 
 async def content(url: str) -> dict[str, bytes]:
     """Every row of every table, but for the row that says whose database it is and the outbox."""
+    found: dict[str, bytes] = {}
     async with connecting.opened(url) as conn:
-        return {
-            table.name: b"".join(sorted([row async for row in copying.out(conn, table)]))
-            for table in await copying.tables(conn)
-            if table.name not in ("deployment", "outbox")
-        }
+        for table in await copying.tables(conn):
+            rows: list[bytes] = []
+            await copying.out(conn, table, lambda row, rows=rows: rows.append(bytes(row)))
+            found[table.name] = b"".join(sorted(rows))
+    return {name: rows for name, rows in found.items() if name not in ("deployment", "outbox")}
 
 
 def one(url: str, statement: str) -> object:

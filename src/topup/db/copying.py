@@ -4,11 +4,12 @@ By COPY and the catalogue alone, so that it needs no program of PostgreSQL's and
 The caller has the transaction: one moment on the way out, all or nothing on the way in.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from psycopg import sql as composing
+from typing_extensions import Buffer
 
 from topup.db import sql
 
@@ -71,11 +72,13 @@ OUT = composing.SQL("COPY {table} ({columns}) TO STDOUT")
 IN = composing.SQL("COPY {table} ({columns}) FROM STDIN")
 
 
-async def out(conn: sql.Connection, table: Table) -> AsyncIterator[bytes]:
-    """A table's rows, one by one."""
-    async with conn.cursor() as cursor, cursor.copy(OUT.format(**_names(table.name, table.columns))) as copy:
-        async for row in copy:
-            yield bytes(row)
+async def out(conn: sql.Connection, table: Table, write: Callable[[Buffer], None]) -> int:
+    """Write a table's rows, one by one; how many there were."""
+    async with conn.cursor() as cursor:
+        async with cursor.copy(OUT.format(**_names(table.name, table.columns))) as copy:
+            while row := await copy.read():
+                write(row)
+        return cursor.rowcount
 
 
 async def into(conn: sql.Connection, name: str, columns: Sequence[str], chunks: Iterable[bytes]) -> int:

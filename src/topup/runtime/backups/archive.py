@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from typing_extensions import Buffer
+
 from topup import errors
 from topup.core import backups
 
@@ -34,7 +36,7 @@ class Pen:
         self._member, self._digest, self._length = member, hashlib.sha256(), 0
         self._waiting = bytearray()
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: Buffer) -> None:
         """Add some bytes."""
         self._waiting += chunk
         if len(self._waiting) >= CHUNK_BYTES:

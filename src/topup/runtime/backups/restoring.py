@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from topup import errors
-from topup.core import anchors
+from topup.core import anchors, backups
 from topup.db import app_role, copying, deployment, migrate, outbox
 from topup.runtime import verifying
 from topup.runtime.backups import archive, connecting
@@ -20,7 +20,6 @@ from topup.runtime.backups import archive, connecting
 Say = Callable[[str], None]
 ACCOUNTS_SHOWN = 20
 UNSENT = "Unsent when the backup was made, so it may have been sent since; it is not sent again."
-NEXT = "serve, worker and reconcile refuse this database until `topup adopt` confirms it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ async def restore(url: str, wanted: Wanted, *, say: Say) -> bool:
     async with connecting.opened(url) as conn:
         await copying.analyse(conn)
     outcome = await verifying.compare(url, heads)
-    for line in [*outcome.lines, *_unsent(unsent), *_missing(anchored, heads), NEXT]:
+    for line in [*outcome.lines, *_unsent(unsent), *_missing(anchored, heads), *_next(manifest)]:
         say(line)
     return outcome.is_well
 
@@ -98,6 +97,12 @@ async def _load(conn: psycopg.AsyncConnection, backup: archive.Reader, say: Say)
 def _unsent(count: int) -> Iterator[str]:
     if count:
         yield f"{count} mails were unsent when the backup was made; they may have been sent since, and are given up."
+
+
+def _next(manifest: backups.Manifest) -> Iterator[str]:
+    """A demo mails and charges nobody, so it starts unasked."""
+    if not manifest.is_demo:
+        yield "serve, worker and reconcile refuse this database until `topup adopt` confirms it."
 
 
 def _missing(anchored: Sequence[anchors.Head], heads: Sequence[anchors.Head]) -> Iterator[str]:

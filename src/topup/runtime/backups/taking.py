@@ -44,11 +44,8 @@ async def _write(
     heads = anchors.text(await chain_heads.heads(conn), taken_at=now)
     tables = []
     for table in await copying.tables(conn):
-        rows = 0
         with writer.part(backups.table_path(table.name)) as pen:
-            async for row in copying.out(conn, table):
-                rows += 1
-                pen.write(row)
+            rows = await copying.out(conn, table, pen.write)
         tables.append(backups.Table(table.name, tuple(table.columns), rows, pen.part))
         if rows:
             say(f"{table.name}: {rows:,} rows")
