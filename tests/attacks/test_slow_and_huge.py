@@ -103,6 +103,14 @@ async def test_a_body_that_stops_coming_is_not_waited_for(port: int) -> None:
     assert b'"code":"unreadable"' in stopped
 
 
+async def test_a_delivery_that_stops_coming_is_not_waited_for(port: int) -> None:
+    """It takes the express lane, past the layer that does this for others."""
+    head = b"POST /api/webhooks/stripe HTTP/1.1\r\nHost: x\r\nStripe-Signature: t=1,v1=0\r\nContent-Length: 100\r\n\r\n"
+    stopped = await answered(port, head, b'{"id": ')
+    assert stopped.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"unreadable"' in stopped
+
+
 async def test_a_body_that_drips_ends_after_its_time_in_all(port: int) -> None:
     drops = [b"1\r\n{\r\n"] * 30
     dripped = await answered(

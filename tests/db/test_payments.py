@@ -27,8 +27,8 @@ async def test_outcomes_of_hundreds_are_written_at_once(pool: people.Pool) -> No
     ]
     changes += [payments.Change(payment_id, "REVIEW", review_reason="odd") for payment_id in made[200:]]
     async with pool.connection() as conn:
-        assert await payments.change_many(conn, changes) == 300
-        assert await payments.change_many(conn, []) == 0
+        await payments.change_many(conn, changes)
+        await payments.change_many(conn, [])
         found = await payments.lock_many(conn, made)
     assert [payment.id for payment in found] == sorted(made)
     as_made = sorted(found, key=lambda payment: made.index(payment.id))

@@ -19,12 +19,12 @@ class Contact:
     first_name: str
 
 
-OF_USERS = "SELECT id AS user_id, email, first_name FROM users WHERE id = ANY(%s) AND disabled_at IS NULL"
+OF_USERS = "SELECT id AS user_id, email, first_name FROM users WHERE id = ANY(%s::uuid[]) AND disabled_at IS NULL"
 
 
 async def of_users(conn: sql.Connection, user_ids: Collection[UUID]) -> dict[UUID, Contact]:
     """People by id; who is gone or disabled is left out."""
-    found = await sql.rows(conn, Contact, OF_USERS, [list(user_ids)])
+    found = await sql.rows(conn, Contact, OF_USERS, [sql.array([*user_ids])])
     return {contact.user_id: contact for contact in found}
 
 

@@ -25,12 +25,12 @@ class Finished:
     outcome: str
 
 
-FINISHED = "SELECT id FROM stripe_events WHERE id = ANY(%s) AND processed_at IS NOT NULL"
+FINISHED = "SELECT id FROM stripe_events WHERE id = ANY(%s::text[]) AND processed_at IS NOT NULL"
 
 
 async def finished(conn: sql.Connection, event_ids: Collection[str]) -> set[str]:
     """Which of these were received and processed before."""
-    return set(await sql.values(conn, FINISHED, [list(event_ids)]))
+    return set(await sql.values(conn, FINISHED, [sql.array([*event_ids])]))
 
 
 FINISH = """
@@ -51,7 +51,7 @@ async def finish(conn: sql.Connection, events: Sequence[Finished]) -> None:
         (e.id, e.type, e.object_id, e.api_version, e.is_live, e.payload, e.happened_at, e.outcome)
         for e in sorted(events, key=lambda event: event.id)
     ]
-    await sql.run(conn, FINISH, sql.columns(rows))
+    await sql.send(conn, FINISH, sql.columns(rows))
 
 
 FAIL = """

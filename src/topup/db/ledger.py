@@ -32,7 +32,7 @@ class AccountRow:
 
 LOCK = """
     SELECT id, unit, balance, held, debt, seq, head_hash, frozen_at IS NOT NULL AS is_frozen
-    FROM accounts WHERE id = ANY(%s) AND system_name IS NULL
+    FROM accounts WHERE id = ANY(%s::uuid[]) AND system_name IS NULL
     ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -42,7 +42,7 @@ async def lock(conn: sql.Connection, account_ids: list[UUID]) -> sql.Asked[Accou
 
     NO KEY UPDATE, because plain FOR UPDATE would also stop foreign-key checks of rows that only name the account.
     """
-    return await sql.ask(conn, sql.each(AccountRow), LOCK, [account_ids])
+    return await sql.ask(conn, sql.each(AccountRow), LOCK, [sql.array(account_ids)])
 
 
 # The inner query locks what is free, until the end of the transaction, and passes over the rest.
@@ -59,13 +59,13 @@ async def held_elsewhere(conn: sql.Connection, account_ids: list[UUID]) -> set[U
 
 LOOK = """
     SELECT id, unit, balance, held, debt, seq, head_hash, frozen_at IS NOT NULL AS is_frozen
-    FROM accounts WHERE id = ANY(%s) AND system_name IS NULL
+    FROM accounts WHERE id = ANY(%s::uuid[]) AND system_name IS NULL
 """
 
 
 async def look(conn: sql.Connection, account_ids: list[UUID]) -> sql.Asked[AccountRow]:
     """Customer accounts without a lock: enough to say what would happen, never to do it."""
-    return await sql.ask(conn, sql.each(AccountRow), LOOK, [account_ids])
+    return await sql.ask(conn, sql.each(AccountRow), LOOK, [sql.array(account_ids)])
 
 
 NOW = "SELECT topup_now()"
@@ -122,7 +122,7 @@ async def first_lots(conn: sql.Connection, lots_max: Mapping[UUID, int | None]) 
     A statement of its own, after the locking one: joined into that, it would see the lots as they were before the wait
     for the lock. Money's time has to be read before it: what ends in between is then here and not missing.
     """
-    return await sql.ask(conn, sql.each(LotRow), FIRST_LOTS, [list(lots_max), sql.array([*lots_max.values()])])
+    return await sql.ask(conn, sql.each(LotRow), FIRST_LOTS, [sql.array([*lots_max]), sql.array([*lots_max.values()])])
 
 
 LOTS = """

@@ -54,12 +54,21 @@ PUT_MANY = """
 
 
 async def put_many(conn: sql.Connection, messages: Sequence[Message]) -> int:
-    """Write messages in one statement; the number that were new. Sorted, so that two batches never deadlock."""
-    if not messages:
-        return 0
+    """Write messages in one statement; the number that were new."""
+    return await sql.run(conn, PUT_MANY, _columns(messages)) if messages else 0
+
+
+async def send_many(conn: sql.Connection, messages: Sequence[Message]) -> None:
+    """The same for those who need not know how many were new: within a pipeline it waits for nothing."""
+    if messages:
+        await sql.send(conn, PUT_MANY, _columns(messages))
+
+
+def _columns(messages: Sequence[Message]) -> list[str]:
+    """Sorted, so that two batches never deadlock."""
     ordered = sorted(messages, key=lambda message: (message.kind, message.cause))
     rows = [(ids.new(), m.kind, m.cause, m.recipient, json.dumps(m.details), m.kind in mails.URGENT) for m in ordered]
-    return await sql.run(conn, PUT_MANY, sql.columns(rows))
+    return sql.columns(rows)
 
 
 PUT_FOR_ADMINS = """

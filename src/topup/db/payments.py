@@ -201,10 +201,10 @@ async def ids_by_stripe(
 ) -> list[UUID]:
     """The payments that any of these names, in id order; lock them with `lock_many` before deciding anything."""
     parameters = {
-        "payment_ids": list(payment_ids),
-        "session_ids": list(session_ids),
-        "intent_ids": list(intent_ids),
-        "invoice_ids": list(invoice_ids),
+        "payment_ids": sql.array([*payment_ids]),
+        "session_ids": sql.array([*session_ids]),
+        "intent_ids": sql.array([*intent_ids]),
+        "invoice_ids": sql.array([*invoice_ids]),
     }
     return sorted(await sql.values(conn, IDS_BY_STRIPE, parameters))
 
@@ -214,7 +214,7 @@ LOCK_MANY = "SELECT" + COLUMNS + "FROM payments WHERE id = ANY(%s::uuid[]) ORDER
 
 async def lock_many(conn: sql.Connection, payment_ids: Collection[UUID]) -> list[Payment]:
     """Lock payments in id order and read them as they stand after the wait."""
-    return await sql.rows(conn, Payment, LOCK_MANY, [sorted(payment_ids)])
+    return await sql.rows(conn, Payment, LOCK_MANY, [sql.array(sorted(payment_ids))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,10 +253,11 @@ CHANGE_MANY = """
 """
 
 
-async def change_many(conn: sql.Connection, changes: Sequence[Change]) -> int:
-    """Write the outcomes of hundreds of payments in one statement; the number of rows changed. Lock them first."""
+async def change_many(conn: sql.Connection, changes: Sequence[Change]) -> None:
+    """Write the outcomes of hundreds of payments in one statement. Lock them first."""
     columns = {name: sql.array([getattr(change, name) for change in changes]) for name in Change.__slots__}
-    return await sql.run(conn, CHANGE_MANY, columns) if changes else 0
+    if changes:
+        await sql.send(conn, CHANGE_MANY, columns)
 
 
 STORE_SESSION = """

@@ -35,7 +35,7 @@ async def put(conn: sql.Connection, news: Sequence[News]) -> None:
             messages.append(_message(one, person.email, person.first_name, cause=str(one.payment.id)))
         if address is not None and (person is None or address.casefold() != person.email.casefold()):
             messages.append(_message(one, address, "", cause=f"{one.payment.id}:billing"))
-    await outbox.put_many(conn, messages)
+    await outbox.send_many(conn, messages)
 
 
 async def alert(

@@ -64,7 +64,7 @@ async def store_failed(pool: Pool, delivery: Delivery, fault: Exception) -> None
 
 
 async def _apply(pool: Pool, deliveries: Sequence[Delivery], *, is_live: bool) -> list[str]:
-    async with pool.connection() as conn:
+    async with pool.connection() as conn, sql.together(conn):
         known = await events.finished(conn, {delivery.event.id for delivery in deliveries})
         fresh = {d.event.id: d for d in reversed(deliveries) if d.event.id not in known}
         todo = [fresh[event_id] for event_id in reversed(fresh)]

@@ -91,7 +91,7 @@ def blamed(fault: BaseException) -> frozenset[int]:
 
 
 async def _post(pool: Pool, requests: Sequence[Request]) -> list[Answer | KeyReused]:
-    async with pool.connection() as conn, conn.pipeline():
+    async with pool.connection() as conn, sql.together(conn):
         placed = await _placed(conn, [request.command for request in requests])
         asked = await journal.ask(conn, [command for command in placed if not isinstance(command, commands.Denied)])
         found = await idempotency.ask(conn, [request.key for request in requests if request.key is not None])

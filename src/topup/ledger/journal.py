@@ -40,7 +40,7 @@ async def post(conn: sql.Connection, asked: Sequence[commands.Command]) -> list[
 
     A cause that was posted before violates `one_transfer_per_cause`: callers look before they post, under a lock.
     """
-    async with conn.pipeline():
+    async with sql.together(conn):
         working = await load(conn, await ask(conn, asked))
         outcomes = [rules.apply(working, command) for command in asked]
         await send(conn, working)

@@ -39,7 +39,7 @@ class AccessLog:
         try:
             await self.app(scope, receive, watched)
         finally:
-            _write_down(scope, status, time.perf_counter() - started)
+            write_down(scope, status, time.perf_counter() - started)
 
 
 def route_of(scope: Scope) -> str:
@@ -48,7 +48,8 @@ def route_of(scope: Scope) -> str:
     return path if isinstance(path, str) and path else UNROUTED
 
 
-def _write_down(scope: Scope, status: int, seconds: float) -> None:
+def write_down(scope: Scope, status: int, seconds: float) -> None:
+    """Count and log a request that was answered."""
     route = route_of(scope)
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
     metrics.REQUESTS.labels(method, route, str(status)).inc()

@@ -1,8 +1,8 @@
 """The web application: which routes there are, and which layers every request passes.
 
-Layers from outside to inside: request id, access log, security headers, CORS, anonymous cookie, last resort, body
-limit, HEAD as GET, then the framework's own handlers (`topup.web.errors`). Called by the command line, the demo and the
-tests; it opens nothing.
+Layers from outside to inside: express lane, request id, access log, security headers, CORS, anonymous cookie, last
+resort, body limit, HEAD as GET, then the framework's own handlers (`topup.web.errors`). Called by the command line, the
+demo and the tests; it opens nothing.
 """
 
 from urllib.parse import urlsplit
@@ -18,9 +18,11 @@ from topup.web import (
     body_limit,
     csrf,
     errors,
+    express,
     heads,
     health,
     last_resort,
+    lean,
     metrics,
     openapi,
     request_ids,
@@ -107,6 +109,7 @@ PAGES: tuple[APIRouter, ...] = (
     admin_events.router,
     admin_packages.router,
 )
+HOT = [route for router in (stripe_webhook.router, *machine.LEAN) for route in router.routes]
 CONTRACT_VERSION = "1.0"
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS_TAKEN = ("Authorization", "Content-Type", "Idempotency-Key", request_ids.HEADER)
@@ -130,7 +133,7 @@ def create_app(house: House) -> FastAPI:
     )
     app.state.house = house
     app.state.render_error_page = problems.page
-    app.router.routes.extend(route for router in (stripe_webhook.router, *machine.LEAN) for route in router.routes)
+    app.router.routes.extend(HOT)
     for router in (*API, *PAGES):
         app.include_router(router)
     if house.settings.is_demo and not house.settings.metrics_port:
@@ -142,6 +145,7 @@ def create_app(house: House) -> FastAPI:
 def _layers(settings: Settings) -> list[Middleware]:
     origins = [origin] if (origin := _origin(settings.frontend_url)) else []
     return [
+        Middleware(express.Express, settings=settings, routes=[one for one in HOT if isinstance(one, lean.Route)]),
         Middleware(request_ids.RequestIds),
         Middleware(access_log.AccessLog),
         Middleware(security_headers.SecurityHeaders, settings=settings),

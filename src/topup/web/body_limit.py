@@ -20,7 +20,7 @@ _SENTENCE = "The body is larger than this address takes."
 ROSTER_PATHS = re.compile(r"/api/sessions/rosters.*|/institutions/[^/]+/rosters")
 # What is sent beyond the limit is read and thrown away up to here, so that the sender gets to read the refusal.
 DISCARDED_BYTES_MAX = 16 * 1024 * 1024
-_DIGITS_MAX = 18
+DIGITS_MAX = 18
 # A roster of five megabytes over a poor line takes a minute.
 PAUSE_SECONDS_MAX = 20.0
 BODY_SECONDS_MAX = 120.0
@@ -45,21 +45,26 @@ class BodyLimit:
             problem = errors.Problem(413, "too_large", _SENTENCE, headers={} if is_read else _CLOSE)
             await errors.render(Request(scope), problem)(scope, receive, send)
             return
-        seen_bytes, is_whole = 0, False
-        ends_at = asyncio.get_running_loop().time() + BODY_SECONDS_MAX
+        await self.app(scope, counted(receive, limit_bytes), send)
 
-        async def counted() -> Message:
-            nonlocal seen_bytes, is_whole
-            message = await receive() if is_whole else await _patiently(receive, ends_at)
-            is_whole = is_whole or not message.get("more_body")
-            seen_bytes += len(message.get("body", b""))
-            if seen_bytes > limit_bytes:
-                is_read = not message.get("more_body") or await _discard(receive)
-                # The framework passes an HTTPException on and turns any other error while reading into a 400.
-                raise HTTPException(413, headers={} if is_read else _CLOSE)
-            return message
 
-        await self.app(scope, counted, send)
+def counted(receive: Receive, limit_bytes: int) -> Receive:
+    """The same body, refused where it grows beyond the limit or does not come in time."""
+    seen_bytes, is_whole = 0, False
+    ends_at = asyncio.get_running_loop().time() + BODY_SECONDS_MAX
+
+    async def receive_counted() -> Message:
+        nonlocal seen_bytes, is_whole
+        message = await receive() if is_whole else await _patiently(receive, ends_at)
+        is_whole = is_whole or not message.get("more_body")
+        seen_bytes += len(message.get("body", b""))
+        if seen_bytes > limit_bytes:
+            is_read = not message.get("more_body") or await _discard(receive)
+            # The framework passes an HTTPException on and turns any other error while reading into a 400.
+            raise HTTPException(413, headers={} if is_read else _CLOSE)
+        return message
+
+    return receive_counted
 
 
 async def _patiently(receive: Receive, ends_at: float) -> Message:
@@ -87,4 +92,4 @@ async def _discard(receive: Receive) -> bool:
 
 def _announced_bytes(scope: Scope) -> int:
     announced = Headers(scope=scope).get("content-length", "")
-    return int(announced) if announced.isdecimal() and len(announced) <= _DIGITS_MAX else 0
+    return int(announced) if announced.isdecimal() and len(announced) <= DIGITS_MAX else 0

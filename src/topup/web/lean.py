@@ -32,8 +32,8 @@ class Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         signature = inspect.signature(endpoint)
-        self._lean_methods = frozenset(self.methods or () if signature.return_annotation is Response else ())
-        if not self._lean_methods:
+        self.lean_methods = frozenset(self.methods or () if signature.return_annotation is Response else ())
+        if not self.lean_methods:
             return
         fills = [_fill(self, name, parameter) for name, parameter in signature.parameters.items()]
         # Who is asking comes before what is asked, so that strangers learn nothing of either.
@@ -42,12 +42,16 @@ class Route(APIRoute):
     @override
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] not in self._lean_methods:
+        if scope["method"] not in self.lean_methods:
             await super().handle(scope, receive, send)
             return
-        request = Request(scope, receive, send)
-        response = await self.endpoint(**{name: await fill(request) for name, fill in self._fills})
+        response = await self.answer(Request(scope, receive, send))
         await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Response:
+        """What the handler answers, or raises."""
+        response: Response = await self.endpoint(**{name: await fill(request) for name, fill in self._fills})
+        return response
 
 
 def _fill(route: APIRoute, name: str, parameter: inspect.Parameter) -> tuple[int, str, Fill]:

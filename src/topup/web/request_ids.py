@@ -26,8 +26,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        offered = Headers(scope=scope).get(HEADER, "")
-        request_id = offered if _SANE.fullmatch(offered) else uuid.uuid4().hex
+        request_id = choose(scope)
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -38,3 +37,9 @@ class RequestIds:
         structlog.contextvars.clear_contextvars()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self.app(scope, receive, send_with_id)
+
+
+def choose(scope: Scope) -> str:
+    """The caller's own id if it looks like one, else a new one."""
+    offered = Headers(scope=scope).get(HEADER, "")
+    return offered if _SANE.fullmatch(offered) else uuid.uuid4().hex

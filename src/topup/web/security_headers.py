@@ -83,8 +83,7 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.stripe = StripeOrigins.of(settings)
-        fixed = {**_ALWAYS, **({"Strict-Transport-Security": HSTS} if settings.is_secure else {})}
-        self.fixed = [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
+        self.fixed = _fixed(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and dress its answer."""
@@ -108,6 +107,16 @@ class SecurityHeaders:
 
     def _page_policy(self, nonce: str, state: dict[str, object]) -> str:
         return page_policy(nonce, self.stripe, uses_elements=bool(state.get("uses_elements")))
+
+
+def for_programs(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """What every answer of the JSON interface carries."""
+    return [*_fixed(settings), _NO_STORE, (b"content-security-policy", API_POLICY.encode())]
+
+
+def _fixed(settings: Settings) -> list[tuple[bytes, bytes]]:
+    fixed = {**_ALWAYS, **({"Strict-Transport-Security": HSTS} if settings.is_secure else {})}
+    return [(name.lower().encode(), value.encode()) for name, value in fixed.items()]
 
 
 def _add_absent(message: Message, headers: list[tuple[bytes, bytes]]) -> None:
