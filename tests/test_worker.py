@@ -327,3 +327,47 @@ async def test_a_living_workers_job_is_left_to_it(home: House) -> None:
         assert await app.job_manager.fetch_job(queues=None, worker_id=worker_id) is not None
         await worker._rescue(app)
     assert await jobs(home, "doing") == 1
+
+
+@pytest.mark.slow
+async def test_a_worker_that_was_stopped_and_wakes_again_does_no_harm(
+    home: House, database_url: str, server: MailServer
+) -> None:
+    """Fault 19: SIGSTOP in the middle of a job; another does it; then the first goes on and finishes its own."""
+    async with home.pool.connection() as conn:
+        message = {"kind": mails.ALREADY_REGISTERED, "cause": "old", "recipient": "alice@example.com"}
+        await outbox.put(conn, **message, details={})
+        await sql.run(conn, "UPDATE outbox SET sent_at = topup_now() - interval '1 year'")
+    await defer(home)
+
+    async def is_waiting_for_the_row() -> bool:
+        async with home.pool.connection() as conn:
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            return bool(await sql.value(conn, waiting))
+
+    async def is_done() -> bool:
+        found = (await hearts(home)).get(TIMER)
+        return found is not None and found.last_error is None
+
+    async with process(database_url, server) as first:
+        async with home.pool.connection() as holding:
+            await sql.run(holding, "SELECT FROM outbox FOR UPDATE")
+            await until(is_waiting_for_the_row)
+            first.send_signal(signal.SIGSTOP)
+            await holding.rollback()
+        await let_workers_look_dead(home)
+        async with process(database_url, server) as second:
+            await until(is_done)
+            async with home.pool.connection() as conn:
+                assert await sql.value(conn, "SELECT recipient FROM outbox") == ""
+            second.send_signal(signal.SIGTERM)
+            assert await second.wait() == 0
+        await put(home, "bob@example.com")
+        first.send_signal(signal.SIGCONT)
+        await until(lambda: is_all_sent(home))
+        first.send_signal(signal.SIGTERM)
+        assert await first.wait() == 0
+    assert await jobs(home, "doing") == 0
+    assert [arrived.recipients for arrived in server.arrived] == [["bob@example.com"]]

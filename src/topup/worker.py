@@ -52,6 +52,9 @@ JOB_HEARTBEAT_SECONDS = 5.0
 JOB_STALLED_SECONDS = 20.0
 JOB_ATTEMPTS_MAX = 5
 FAILED_JOBS_KEPT_HOURS = 7 * 24
+# A turn that failed is not left to the next one, which may be a day away. A worker that was stopped keeps what it had
+# locked for fifteen seconds, until PostgreSQL ends its transaction (fault 19).
+AGAIN = procrastinate.RetryStrategy(max_attempts=4, wait=10)
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +112,7 @@ def compose(house: House) -> procrastinate.App:
     """Our timers, in an app of procrastinate. It uses the house's pool and never runs inside a transaction of ours."""
     app = procrastinate.App(connector=procrastinate.PsycopgConnector())
     for timer in (*TIMERS, Timer("purge jobs", "41 * * * *", lambda _house: _purge(app))):
-        task = app.task(name=timer.name, queueing_lock=timer.name, lock=timer.name)(_job(house, timer))
+        task = app.task(name=timer.name, queueing_lock=timer.name, lock=timer.name, retry=AGAIN)(_job(house, timer))
         app.periodic(cron=timer.cron)(task)
     return app
 

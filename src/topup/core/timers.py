@@ -7,7 +7,7 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-LOOPS = {"outbox": MINUTE, "inbox": MINUTE, "rescue": MINUTE}
+LOOPS = {"outbox": MINUTE, "inbox": MINUTE, "rescue": MINUTE, "money back": 3 * MINUTE, "rosters": 10 * MINUTE}
 
 TIMERS = {
     "settle overdue": 5 * MINUTE,
@@ -21,6 +21,7 @@ TIMERS = {
     "forget old mails": DAY + 2 * HOUR,
     "forget old events": DAY + 2 * HOUR,
     "forget old reports": DAY + 2 * HOUR,
+    "forget old rosters": DAY + 2 * HOUR,
     "forget old sign-ins": DAY + 2 * HOUR,
 }
 

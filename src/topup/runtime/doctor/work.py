@@ -12,13 +12,12 @@ import psycopg_pool
 from topup import errors
 from topup.db import condition, heartbeats, outbox
 from topup.gateway import mail
+from topup.runtime.doctor import books
 from topup.runtime.doctor.findings import Finding
 from topup.settings import Settings
 
 LOOPS = ("outbox", "inbox", "money back", "rescue")
 LOOP_SILENT_MAX_SECONDS = 60.0
-MINUTE_TIMER = "settle overdue"
-TIMER_SILENT_MAX_SECONDS = 300.0
 WAITING_MAX_SECONDS = 120.0
 
 
@@ -61,22 +60,18 @@ async def check_work(conn: psycopg.AsyncConnection, standing: condition.Standing
         *_troubles(hearts),
         _outbox(await outbox.backlog(conn)),
         _inbox(await condition.inbox(conn)),
+        *await books.check(conn, hearts, is_demo=standing.is_demo),
         *_shop(standing),
     ]
 
 
 def _worker(hearts: dict[str, heartbeats.Heartbeat]) -> Finding:
     ages = [hearts[name].age_seconds if name in hearts else float("inf") for name in LOOPS]
-    timer = hearts.get(MINUTE_TIMER)
     if min(ages) == float("inf"):
         return Finding.failed("worker", "has never worked here", "run `topup worker` beside `topup serve`")
     if max(ages) > LOOP_SILENT_MAX_SECONDS:
         told = ", ".join(name for name, age in zip(LOOPS, ages, strict=True) if age > LOOP_SILENT_MAX_SECONDS)
         return Finding.failed("worker", f"silent for over a minute: {told}", "start `topup worker`, or look at its log")
-    if timer is None or timer.age_seconds > TIMER_SILENT_MAX_SECONDS:
-        return Finding.warning(
-            "worker", "works, but its timers have not run for five minutes", "wait a minute after a start"
-        )
     return Finding.ok("worker", "works")
 
 
