@@ -309,17 +309,6 @@ async def test_edited_metadata_misleads_nothing(
     assert await status(pool, other) == "PENDING"
 
 
-async def test_a_refund_that_the_payment_does_not_reflect_is_shown(
-    pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person
-) -> None:
-    payment = await completed(pool, gateway, stripe_box, alice)
-    async with pool.connection() as conn:
-        stored = await payments.find(conn, payment.id)
-    assert stored is not None
-    stripe_box.control("refunds", payment_intent=stored.stripe_intent_id, amount=400)
-    assert kinds(await look(pool, gateway)) == ["money_back_not_booked"]
-
-
 async def test_a_dry_run_says_the_same_and_writes_nothing(
     pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person, bob: Person
 ) -> None:

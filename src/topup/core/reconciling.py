@@ -28,7 +28,7 @@ MEANINGS = {
     Kind.OTHER_SUM: "a completed payment of another amount, currency or mode than at Stripe",
     Kind.PAID_AGAIN: "money came in for a payment that was completed by another object",
     Kind.NOT_CREDITED: "paid at Stripe, and crediting it failed",
-    Kind.NOT_TAKEN_BACK: "a refund or dispute that the payment does not reflect yet",
+    Kind.NOT_TAKEN_BACK: "a refund or dispute that could not be booked for over a quarter of an hour",
 }
 
 

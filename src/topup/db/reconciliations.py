@@ -30,15 +30,16 @@ class Report:
     closed: int
     reviewed: int
     expired: int
+    marked: int
     unexplained: int
     findings: list[dict[str, Any]]
 
 
 INSERT = """
     INSERT INTO reconciliations (id, scope, looked_from, started_at, finished_at, objects_seen, payments_seen, credited,
-                                 closed, reviewed, expired, unexplained, findings)
+                                 closed, reviewed, expired, marked, unexplained, findings)
     VALUES (%(id)s, %(scope)s, %(looked_from)s, %(started_at)s, %(finished_at)s, %(objects_seen)s, %(payments_seen)s,
-            %(credited)s, %(closed)s, %(reviewed)s, %(expired)s, %(unexplained)s, %(findings)s)
+            %(credited)s, %(closed)s, %(reviewed)s, %(expired)s, %(marked)s, %(unexplained)s, %(findings)s)
 """
 
 
@@ -49,7 +50,7 @@ async def insert(conn: sql.Connection, report: Report) -> None:
 
 COLUMNS = """
     id, scope, looked_from, started_at, finished_at, objects_seen, payments_seen, credited, closed, reviewed, expired,
-    unexplained, findings
+    marked, unexplained, findings
 """
 PAGE = (
     "SELECT" + COLUMNS + "FROM reconciliations WHERE %(before)s::uuid IS NULL OR id < %(before)s"

@@ -3,7 +3,7 @@
 Read in pages by id, without locks; whatever is then changed is locked and decided anew by topup.flows.fulfil.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -75,6 +75,34 @@ async def completed(
         "limit": limit,
     }
     return await sql.rows(conn, Payment, COMPLETED, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Unbooked:
+    """A refund or dispute that we have not, or not so. `is_stuck`: its payment has long been marked as due."""
+
+    id: str
+    payment_id: UUID | None
+    is_stuck: bool
+
+
+# What is marked is read within seconds; what is still due after so long cannot be read or applied.
+UNBOOKED = """
+    SELECT told.id, p.id AS payment_id,
+        coalesce(due.since < (SELECT topup_now()) - interval '15 minutes', false) AS is_stuck
+    FROM unnest(%(ids)s::text[], %(statuses)s::text[], %(intent_ids)s::text[]) AS told (id, status, intent_id)
+    LEFT JOIN payments p ON p.stripe_intent_id = told.intent_id
+    LEFT JOIN money_back_due due ON due.payment_id = p.id
+    WHERE NOT EXISTS (SELECT FROM refunds r WHERE r.stripe_refund_id = told.id AND r.status = told.status)
+      AND NOT EXISTS (SELECT FROM disputes d WHERE d.stripe_dispute_id = told.id AND d.status = told.status)
+"""
+
+
+async def unbooked(conn: sql.Connection, told: Sequence[tuple[str, str | None, str | None]]) -> list[Unbooked]:
+    """Of refunds and disputes, each by its id, status and intent: those that we have not, or not so."""
+    ids, statuses, intent_ids = zip(*told, strict=True)
+    parameters = {"ids": list(ids), "statuses": list(statuses), "intent_ids": list(intent_ids)}
+    return await sql.rows(conn, Unbooked, UNBOOKED, parameters)
 
 
 @dataclass(frozen=True, slots=True)

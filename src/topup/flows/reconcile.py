@@ -70,7 +70,7 @@ async def run(pool: Pool, stripe: protocol.Stripe, look: Look, *, pace: Pace | N
     for span in _slices(looked_from, started_at):
         proved = await reconcile_lists.purchases(job, span)
         await reconcile_payments.completed(job, span, proved=proved | of_invoices)
-    await reconcile_lists.money_back(job, listing.Span(looked_from))
+    await reconcile_lists.money_back(job, listing.Span(looked_from), with_strays=look.scope != "recent")
     await reconcile_payments.in_motion(job, listed_since=invoices_from)
     return await _finish(pool, look, looked_from, started_at, job.tally)
 
@@ -125,6 +125,7 @@ def _report(report_id: UUID, look: Look, times: tuple[datetime, datetime, dateti
         closed=tally.closed,
         reviewed=tally.reviewed,
         expired=tally.expired,
+        marked=tally.marked,
         unexplained=tally.unexplained,
         findings=[_shown(one) for one in tally.findings[:SHOWN_MAX]],
     )

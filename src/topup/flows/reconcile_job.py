@@ -36,6 +36,7 @@ class Tally:
     closed: int = 0
     reviewed: int = 0
     expired: int = 0
+    marked: int = 0
     unexplained: int = 0
     findings: list[Discrepancy] = field(default_factory=list)
     _noted: set[tuple[Kind, str]] = field(default_factory=set)

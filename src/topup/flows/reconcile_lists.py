@@ -11,12 +11,9 @@ from topup.core import reconciling
 from topup.core.reconciling import Discrepancy, Kind
 from topup.db import reconciling as rows
 from topup.db.payments import Payment
-from topup.flows import fulfil, stripe_pages
+from topup.flows import fulfil, stripe_pages, take_money_back
 from topup.flows.reconcile_job import Job, Mend
 from topup.gateway import listing
-
-GONE = frozenset({"succeeded", "pending", "requires_action"})
-NOT_LOST = frozenset({"won", "prevented"})
 
 
 async def purchases(job: Job, span: listing.Span) -> set[UUID]:
@@ -38,32 +35,35 @@ async def invoices(job: Job, span: listing.Span) -> set[UUID]:
     return proved
 
 
-async def money_back(job: Job, span: listing.Span) -> None:
-    """Refunds and disputes of a span."""
+async def money_back(job: Job, span: listing.Span, *, with_strays: bool) -> None:
+    """Refunds and disputes of a span. A payment that does not reflect one is marked, and the worker reads all of it.
+
+    `with_strays`: intents that no payment is known to have are looked into as well, since an invoice's may be ours.
+    """
     async for page in _money_back_pages(job, span):
         job.tally.objects_seen += len(page)
-        intents = {one.intent_id for one in page if one.intent_id is not None}
+        by_id = {one.id: one for one in page}
         async with job.pool.connection() as conn:
-            ours = {p.stripe_intent_id: p for p in await rows.named(conn, intent_ids=intents)}
-        for one in page:
-            payment = ours.get(one.intent_id)
-            if payment is not None and not _is_reflected(payment, one):
-                told = f"{one.amount_minor} {one.currency} (minor units), {one.status}"
-                job.tally.note(Discrepancy(Kind.NOT_TAKEN_BACK, one.id, payment.id, told))
+            found = await rows.unbooked(conn, [(one.id, one.status, one.intent_id) for one in page])
+            due = {by_id[one.id].intent_id for one in found if not one.is_stuck and (one.payment_id or with_strays)}
+            intent_ids = {intent_id for intent_id in due if intent_id is not None}
+            if intent_ids and not job.is_dry_run:
+                await take_money_back.mark(conn, intent_ids)
+        job.tally.marked += len({one.payment_id for one in found if one.payment_id and not one.is_stuck})
+        for one in found:
+            if one.is_stuck:
+                job.tally.note(_not_taken_back(by_id[one.id], one.payment_id))
+
+
+def _not_taken_back(one: listing.MoneyBack, payment_id: UUID | None) -> Discrepancy:
+    told = f"{one.amount_minor} {one.currency} (minor units), {one.status}"
+    return Discrepancy(Kind.NOT_TAKEN_BACK, one.id, payment_id, told)
 
 
 async def _money_back_pages(job: Job, span: listing.Span) -> AsyncIterator[tuple[listing.MoneyBack, ...]]:
     for fetch in (job.stripe.page_of_refunds, job.stripe.page_of_disputes):
         async for page in stripe_pages.stream(lambda after_id, f=fetch: f(span, after_id=after_id), job.pace):
             yield page
-
-
-def _is_reflected(payment: Payment, one: listing.MoneyBack) -> bool:
-    status = one.status or ""
-    if status in GONE:
-        return payment.refunded_minor >= one.amount_minor
-    is_dispute = status not in ("failed", "canceled") and status not in NOT_LOST and not status.startswith("warning_")
-    return not is_dispute or payment.disputed_minor >= one.amount_minor
 
 
 async def _compare(job: Job, page: Sequence[listing.Seen]) -> set[UUID]:

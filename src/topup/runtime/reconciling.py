@@ -63,6 +63,7 @@ def _lines(report: reconcile.Report, *, is_dry_run: bool) -> Iterator[str]:
         (report.credited, "credited: paid there, not credited here"),
         (report.closed, "moved on: ended or under way there"),
         (report.reviewed, "sent to review: paid, and not as quoted"),
+        (report.marked, "read anew: refunds or disputes there that were not booked here"),
         (report.expired, "ended at Stripe: their package is not on sale any more"),
     ):
         yield f"{count:>13,}   {would}{words}"

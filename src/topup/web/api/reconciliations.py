@@ -42,6 +42,7 @@ class Reconciliation(models.Answer):
     closed: int
     reviewed: int
     expired: int
+    marked: int
     unexplained: int
     findings: list[Finding]
 
