@@ -60,6 +60,8 @@ class Position:
     intent_id: str | None
     invoice_id: str | None
     is_paid: bool = False
+    is_given_up: bool = False
+    """An admin looked at it and decided that it comes to nothing; whatever is told again changes that no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ LEAVE = Decision()
 
 def decide(position: Position, fact: Fact) -> Decision:
     """What a fact changes. The same fact again changes nothing, since the state it led to leaves it."""
+    if position.is_given_up:
+        return LEAVE
     match fact.told:
         case Told.PAID:
             return _paid(position, fact)

@@ -171,6 +171,17 @@ async def list_in_review(conn: sql.Connection, *, limit: int) -> list[Payment]:
     return await sql.rows(conn, Payment, LIST_IN_REVIEW, [limit])
 
 
+LIST_ALL = (
+    "SELECT" + COLUMNS + "FROM payments WHERE (%(status)s::text IS NULL OR status = %(status)s)"
+    " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
+)
+
+
+async def list_all(conn: sql.Connection, *, status: str | None, before: UUID | None, limit: int) -> list[Payment]:
+    """Everybody's payments, newest first, all or those of one status."""
+    return await sql.rows(conn, Payment, LIST_ALL, {"status": status, "before": before, "limit": limit})
+
+
 LIST_OPEN_CHECKOUTS = (
     "SELECT" + COLUMNS + "FROM payments"
     " WHERE user_id = %s AND package_id = %s AND status = 'PENDING' AND channel = 'CHECKOUT' ORDER BY id"

@@ -9,6 +9,7 @@ snapshot.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from topup import errors
@@ -63,6 +64,15 @@ async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
     return outcomes
 
 
+async def complete(conn: sql.Connection, payment: payments.Payment, *, actor: str) -> None:
+    """Credit a locked payment because an admin found it right, whatever did not agree about its money."""
+    fact = Fact(
+        Told.PAID, source=cast("states.Channel", payment.channel), is_live=payment.is_live, payment_id=payment.id
+    )
+    decision = states.Decision("COMPLETED", is_credit_due=True, is_money_in=True)
+    await _write(conn, [_Decided(payment, position(payment), fact, decision)], actor=actor)
+
+
 async def _lock(conn: sql.Connection, facts: Sequence[Fact]) -> list[payments.Payment]:
     ids = await payments.ids_by_stripe(
         conn,
@@ -99,6 +109,7 @@ def position(payment: payments.Payment) -> states.Position:
         intent_id=payment.stripe_intent_id,
         invoice_id=payment.stripe_invoice_id,
         is_paid=payment.paid_minor is not None,
+        is_given_up=payment.status == "FAILED" and payment.review_reason is not None,
     )
 
 
@@ -111,9 +122,9 @@ def word(decision: states.Decision) -> str:
     return "unchanged" if decision.status is None else "changed"
 
 
-async def _write(conn: sql.Connection, decided: Sequence[_Decided]) -> None:
+async def _write(conn: sql.Connection, decided: Sequence[_Decided], *, actor: str = "stripe") -> None:
     due = [one for one in decided if one.decision.is_credit_due]
-    credited_at = await _credit(conn, due) if due else {}
+    credited_at = await _credit(conn, due, actor) if due else {}
     await payments.change_many(conn, [_change(one, credited_at.get(one.payment.id)) for one in decided])
     by_card = [one.payment.id for one in due if one.payment.institution_id and one.payment.channel == "PAYMENT_INTENT"]
     await invoices.number_paid(conn, sorted(by_card))
@@ -153,7 +164,7 @@ async def _tell_invoices(conn: sql.Connection, found: Sequence[payments.Payment]
             await payment_mails.alert(conn, payment, cause=str(payment.id), reason=UNPAID_GRANT, paid_minor=None)
 
 
-async def _credit(conn: sql.Connection, due: Sequence[_Decided]) -> dict[UUID, datetime]:
+async def _credit(conn: sql.Connection, due: Sequence[_Decided], actor: str) -> dict[UUID, datetime]:
     """Post the purchases; when each payment was credited."""
     asked = [
         commands.Credit(
@@ -161,7 +172,7 @@ async def _credit(conn: sql.Connection, due: Sequence[_Decided]) -> dict[UUID, d
             credits=one.payment.credits,
             kind="PURCHASE",
             cause=commands.Cause("payment", str(one.payment.id)),
-            actor="stripe",
+            actor=actor,
             valid_days=one.payment.valid_days,
             payment_id=one.payment.id,
             text=commands.Text(one.payment.package_name),

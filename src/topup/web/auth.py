@@ -57,6 +57,18 @@ async def person(found: OptionalPrincipalDep, _documented: Annotated[object, Dep
 PersonDep = Annotated[Person, Depends(person)]
 
 
+async def buyer_or_admin(found: OptionalPrincipalDep, _documented: Annotated[object, Depends(_bearer)]) -> Principal:
+    """Somebody about a payment of their own, or whoever may do what an admin may about any."""
+    if isinstance(found, Application):
+        return ensure(found, "admin")
+    if found is None:
+        raise errors.Unauthenticated("Sign in first.")
+    return found
+
+
+BuyerOrAdminDep = Annotated[Principal, Depends(buyer_or_admin)]
+
+
 def ensure(found: Principal | None, *scopes: Scope) -> Principal:
     """Whoever it is, if they are an admin or an application with one of the scopes; refused otherwise."""
     if found is None:

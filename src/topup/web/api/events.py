@@ -22,6 +22,7 @@ Outcome = Literal[
     "changed",
     "review",
     "unchanged",
+    "due",
     "unknown_payment",
     "unknown_type",
     "noted",

@@ -5,7 +5,7 @@ The application tries its routers in order, so the order is part of the speed.
 
 from fastapi import APIRouter
 
-from topup.web.api import accounts, events, grants, holds, keys, reconciliations, spends, transfers
+from topup.web.api import accounts, admin_payments, events, grants, holds, keys, reconciliations, spends, transfers
 
 # Made by topup.web.lean, which says where they go.
 LEAN: tuple[APIRouter, ...] = (spends.router, holds.router, grants.router, transfers.router)
@@ -14,5 +14,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.admin,
     keys.router,
     events.router,
+    admin_payments.router,
     reconciliations.router,
 )

@@ -30,6 +30,7 @@ _WORDS: dict[str, tuple[str, Tone]] = {
     "changed": ("Payment changed", "good"),
     "review": ("To be decided", "careful"),
     "unchanged": ("Nothing to change", "calm"),
+    "due": ("Money back, looked into", "good"),
     "unknown_payment": ("Not a payment of ours", "calm"),
     "unknown_type": ("Not needed here", "calm"),
     "noted": ("Noted", "calm"),
