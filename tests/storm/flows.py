@@ -129,6 +129,51 @@ def reconcile(walk: Walk) -> None:
     is_credited(walk, bought)
 
 
+def _bought(walk: Walk) -> tuple[Buyer, str]:
+    """Somebody who has paid and has what they paid for; and their intent at Stripe."""
+    bought = buyer(walk)
+    walk.rig.box.pay(bought.checkout["sessionUrl"])
+    walk.deliver()
+    intent = "SELECT stripe_intent_id FROM payments WHERE id = %s"
+    return bought, str(walk.rig.value(intent, UUID(bought.checkout["paymentId"])))
+
+
+def _look_again(walk: Walk) -> None:
+    """Whoever died had taken the look upon themselves for a while; here the next one need not wait for that."""
+    walk.rig.execute("UPDATE money_back_due SET due_at = topup_now()")
+    walk.work("money back")
+
+
+def refund(walk: Walk) -> None:
+    """Half of the money goes back at Stripe, and half of the credits here, once."""
+    bought, intent_id = _bought(walk)
+    walk.arm()
+    walk.rig.box.control("refunds", payment_intent=intent_id, amount=500)
+    walk.deliver()
+    walk.work("money back")
+    walk.disarm()
+    _look_again(walk)
+    assert walk.rig.balance(bought.person.account_id) == 50
+    assert walk.rig.value(LINES, bought.person.account_id, "REFUND") == 1
+
+
+def dispute(walk: Walk) -> None:
+    """What is left is held while a dispute is open, and goes when it is lost."""
+    bought, intent_id = _bought(walk)
+    walk.arm()
+    opened = walk.rig.box.control("disputes", payment_intent=intent_id)
+    walk.deliver()
+    walk.work("money back")
+    walk.disarm()
+    _look_again(walk)
+    held = "SELECT held FROM accounts WHERE id = %s"
+    assert (walk.rig.balance(bought.person.account_id), walk.rig.value(held, bought.person.account_id)) == (100, 100)
+    walk.rig.box.control(f"disputes/{opened['id']}", outcome="lost")
+    walk.deliver()
+    _look_again(walk)
+    assert (walk.rig.balance(bought.person.account_id), walk.rig.value(held, bought.person.account_id)) == (0, 0)
+
+
 def spend(walk: Walk) -> None:
     account = walk.account(10)
     walk.arm()
@@ -362,6 +407,8 @@ FLOWS: dict[str, Flow] = {
     "start a checkout": start_checkout,
     "pay and be told": pay_and_be_told,
     "return to us": return_to_us,
+    "refund": refund,
+    "dispute": dispute,
     "spend": spend,
     "spend too much": spend_too_much,
     "hold": hold,

@@ -99,6 +99,7 @@ async def _verb(house: houses.House, name: str) -> None:
     loops: dict[str, Callable[[], Awaitable[object]]] = {
         "outbox": lambda: worker._send_mails(house, brand),
         "inbox": lambda: worker._retry_events(house),
+        "money back": lambda: worker._take_money_back(house),
     }
     timers = {timer.name: timer.verb for timer in worker.TIMERS}
     await (loops[name]() if name in loops else timers[name](house))

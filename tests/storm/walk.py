@@ -45,7 +45,11 @@ class Walk:
     answered: int = 0
     delivered: int = 0
     _process: Process | None = None
-    _told: set[str] = field(default_factory=set)
+    _told: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What happened at Stripe before is somebody else's."""
+        self._told = {event["id"] for event in self.rig.box.events()}
 
     @property
     def process(self) -> Process:
@@ -59,7 +63,6 @@ class Walk:
 
     def arm(self) -> None:
         """From here on each read and write counts, and at one of them the fault happens."""
-        self._told = {event["id"] for event in self.rig.box.events()} if not self._told else self._told
         self.process.tell("arm", at=self.at, way=self.way)
         self.weather()
         self.restarts = 0
