@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from tests.people import Person, Pool
-from topup.core import ids
-from topup.db import sql
-from topup.flows import remind_expiry
+from topup.core import ids, mails, people
+from topup.db import ledger, memberships, sql
+from topup.db.allocations import Allocation
+from topup.flows import allocate, create_institution, logins, remind_expiry, remove_member
+from topup.gateway import mail_words
 from topup.ledger import commands, journal
 
 DAY = timedelta(days=1)
@@ -83,6 +85,48 @@ async def test_credits_given_for_a_short_time_are_not_announced_at_once(
     pool: Pool, alice: Person, valid_days: int
 ) -> None:
     await grant(pool, alice, 10, valid_days=valid_days)
+    assert await remind_expiry.remind(pool) == 0
+
+
+async def share(pool: Pool, owner: Person, *emails: str) -> tuple[people.Person, list[Allocation]]:
+    """A school of somebody's gives four sessions for sixty days to each address; its owner, and what was given."""
+    async with pool.connection() as conn:
+        person = (await logins.open_for(conn, owner.user_id, kind="PAGE")).person
+        school = await create_institution.create(conn, name="Hill School", billing_email=owner.email, person=person)
+        account_id = await create_institution.pool_account(conn, school.id)
+        [seat] = await memberships.seats(conn, user_id=owner.user_id, email=owner.email)
+        cause = commands.Cause("test", str(ids.new()))
+        await journal.post(conn, [commands.Credit(account_id, 50, "PROMOTION", cause, "topup")])
+        ends_at = await ledger.now(conn) + 60 * DAY
+        given = [
+            await allocate.allocate(conn, seat, allocate.Wish(None, email, 4, ends_at), person) for email in emails
+        ]
+    return person, given
+
+
+async def test_students_are_told_of_sessions_and_by_whom_they_were_given(
+    pool: Pool, alice: Person, bob: Person
+) -> None:
+    """Also one who is invited and has an account with us; whoever has none is not written to."""
+    await share(pool, alice, alice.email, bob.email, "nobody-yet@example.com")
+    await wait(pool, 31 * DAY)
+    assert await remind_expiry.remind(pool) == 2
+    assert sorted(await told(pool)) == [("alice@example.com", 4), ("bob@example.com", 4)]
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT details FROM outbox WHERE kind = 'expiry_reminder' LIMIT 1")
+        row = await cursor.fetchone()
+    assert row is not None
+    brand = mail_words.Brand("Topup", "https://topup.example")
+    mail = mail_words.write(mail_id=ids.new(), kind=mails.EXPIRY_REMINDER, recipient="a", details=row[0], brand=brand)
+    assert "4 sessions that you were given by Hill School end on" in mail.text
+    assert "https://topup.example/sessions" in mail.html
+
+
+async def test_who_left_is_not_told_of_sessions(pool: Pool, alice: Person, bob: Person) -> None:
+    owner, [given] = await share(pool, alice, bob.email)
+    place = given.membership_id
+    await remove_member.remove(pool, owner, institution_id=given.institution_id, membership_id=place)
+    await wait(pool, 31 * DAY)
     assert await remind_expiry.remind(pool) == 0
 
 

@@ -230,6 +230,36 @@ WAYS_BACK = (
     ),
 )
 
+SHARING = (
+    corruption(
+        "A1_pool_adds_up", "UPDATE allocations SET quantity = quantity + 1 WHERE account_id = pg_temp.account('lee')"
+    ),
+    corruption(
+        "A2_allocated_within_purchased",
+        """
+        UPDATE transfers SET kind = 'WELCOME_BONUS' WHERE kind = 'PROMOTION'
+            AND credit_account = (SELECT id FROM accounts WHERE institution_id IS NOT NULL)
+        """,
+        "SELECT pg_temp.forge(id) FROM accounts WHERE institution_id IS NOT NULL",
+    ),
+    corruption(
+        "A3_given_to_members",
+        "UPDATE memberships SET status = 'LEFT', left_at = topup_now() WHERE email = 'lee@example.com'",
+    ),
+    corruption(
+        "A3_given_to_members",
+        """
+        UPDATE allocations SET membership_id = (SELECT id FROM memberships WHERE email = 'jan@example.com')
+        WHERE account_id = pg_temp.account('lee')
+        """,
+    ),
+    corruption(
+        "A4_only_unused_goes_back",
+        "UPDATE allocations SET returned = returned + 1 WHERE account_id = pg_temp.account('lee')",
+        "UPDATE allocations SET returned = returned - 1 WHERE account_id = pg_temp.account('jan')",
+    ),
+)
+
 DOINGS = (
     corruption(
         "P1_paid_and_credited_are_one",
@@ -281,7 +311,7 @@ DOINGS = (
     corruption("S6_guards_stand", "ALTER TABLE transfers DISABLE TRIGGER append_only"),
 )
 
-ALL = (*LINES, *LOTS, *WAYS_BACK, *DOINGS)
+ALL = (*LINES, *LOTS, *WAYS_BACK, *SHARING, *DOINGS)
 
 FACTS_OF_A_LINE = (
     "UPDATE transfers SET kind = 'HOLD_CAPTURE' WHERE id = (pg_temp.spends('alice', 1)).id",

@@ -55,7 +55,7 @@ def findings(connection: psycopg.Connection) -> dict[str, list[tuple[UUID | None
 async def test_healthy_ledger_has_no_finding(healthy: world.World) -> None:
     report = await verify.verify(healthy.pool)
     assert (report.breaches, report.late, report.frozen) == ((), (), frozenset())
-    assert len(report.heads) == 8
+    assert len(report.heads) == 12
 
 
 @pytest.mark.parametrize("corruption", corruptions.ALL, ids=lambda corruption: corruption.breaks)

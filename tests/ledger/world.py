@@ -3,7 +3,8 @@
 Alice bought, spent, held, captured, released and had a spend reversed; some credits of hers ended. Bob was given
 credits, got some of Alice's, and owed. Carol never spent. Dora spent all of one lot that ends. Erin has credits of two
 priorities, Frida a simple account; Gina gave all of two lots to Hugo. A part of what Alice paid went back,
-and a part is disputed.
+and a part is disputed. Alice's school gave sessions to Jan, who used some before the rest was taken back, to Kim, whose
+ended, and to Lee, who still has them.
 """
 
 from dataclasses import dataclass, field
@@ -15,8 +16,18 @@ import psycopg
 
 from tests import people, stripe_bodies
 from topup.core import ids
-from topup.db import disputes, idempotency, payments, refunds, sql
-from topup.flows import level_credits, read_charge, receive, requests
+from topup.core.people import Person
+from topup.db import allocations, disputes, idempotency, ledger, memberships, payments, refunds, sql
+from topup.flows import (
+    allocate,
+    create_institution,
+    level_credits,
+    read_charge,
+    receive,
+    requests,
+    return_ended,
+    take_back,
+)
 from topup.ledger import commands, journal
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -84,6 +95,7 @@ async def build(pool: people.Pool) -> World:
     for name in ("bob", "carol", "dora", "erin", "frida", "gina", "hugo"):
         await world.open(name)
     bought = await _buy(world, alice)
+    await _share(world, alice)
     await _use(world)
     await _owe(world)
     await _leave_traces(world, alice)
@@ -102,6 +114,38 @@ async def _buy(world: World, alice: people.Person) -> UUID:
     deliveries = [delivery for delivery in map(receive.read, bodies) if delivery is not None]
     assert await receive.receive(world.pool, deliveries, is_live=False) == ["credited", "unknown_type"]
     return bought
+
+
+async def _share(world: World, alice: people.Person) -> None:
+    owner = Person(
+        alice.user_id,
+        alice.email,
+        "Alice",
+        "Example",
+        "STUDENT",
+        is_admin=False,
+        account_id=alice.account_id,
+        login_id=ids.new(),
+    )
+    async with world.pool.connection() as conn:
+        school = await create_institution.create(conn, name="Hill School", billing_email=alice.email, person=owner)
+        pool_account_id = await create_institution.pool_account(conn, school.id)
+        [seat] = await memberships.seats(conn, user_id=alice.user_id, email=alice.email)
+        tomorrow = await ledger.now(conn) + timedelta(days=1)
+    await world.do(commands.Credit(pool_account_id, 20, "PROMOTION", cause(), "user:admin"))
+    given = {}
+    for name, sessions, ends_at in (("jan", 8, None), ("kim", 5, tomorrow), ("lee", 3, None)):
+        async with world.pool.connection() as conn:
+            wish = allocate.Wish(None, f"{name}@example.com", sessions, ends_at)
+            given[name] = await allocate.allocate(conn, seat, wish, owner)
+        world.accounts[name] = given[name].account_id
+    await world.spend("jan", 2)
+    await world.spend("kim", 1)
+    async with world.pool.connection() as conn:
+        locked = await allocations.lock(conn, [given["jan"].id])
+        await take_back.close(conn, locked, institution_id=school.id, actor=owner.actor)
+    await world.wait(days=2)
+    assert await return_ended.sweep(world.pool) == 4
 
 
 async def _use(world: World) -> None:

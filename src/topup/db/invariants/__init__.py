@@ -4,7 +4,7 @@ Run by topup.ledger.audit in one snapshot; a query that returns no row is conten
 well, so that the bad row cannot be written: the queries are for the day when somebody wrote it all the same.
 """
 
-from topup.db.invariants import doings, lines, lots, ways_back
+from topup.db.invariants import doings, lines, lots, sharing, ways_back
 from topup.db.invariants.invariant import Invariant
 
-ALL: tuple[Invariant, ...] = (*lines.ALL, *lots.ALL, *ways_back.ALL, *doings.ALL)
+ALL: tuple[Invariant, ...] = (*lines.ALL, *lots.ALL, *ways_back.ALL, *sharing.ALL, *doings.ALL)
