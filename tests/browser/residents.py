@@ -1,14 +1,14 @@
 """Who lives in the small world.
 
-Amara has a rich account, Wolf a long name and a debt, Nia nothing at all, and busy Bea many lines. Days pass
-by moving the demo's clock, and every credit moves through the ledger.
+Amara has a rich account, Wolf a long name, a debt and an institution, Nia nothing at all, and busy Bea many lines. Days
+pass by moving the demo's clock, and every credit moves through the ledger.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from tests.browser import schools, someone
+from tests.browser import schooling, schools, someone
 from tests.stripe_boxes import StripeBox
 from topup.core import ids, mails
 from topup.core.payments import Fact, Told
@@ -37,6 +37,7 @@ class World:
     mail_id: UUID
     package_id: UUID
     school: schools.School
+    teaching: schooling.Schools
 
 
 async def settle(house: House, box: StripeBox) -> World:
@@ -66,6 +67,12 @@ async def settle(house: House, box: StripeBox) -> World:
         mail_id=await _mails(house, amara, bought),
         package_id=shelf[0].id,
         school=await schools.settle(house, box),
+        teaching=await schooling.settle(
+            house,
+            owner=await schooling.person(house, wolf.cookie),
+            founder=await schooling.person(house, busy.cookie),
+            student_email=amara.email,
+        ),
     )
 
 
