@@ -142,6 +142,21 @@ def test_nobodys_password_is_changed_unless_that_is_asked_for(database_url: str)
     assert stored() != before
 
 
+def test_a_person_is_shut_out_and_let_in_again(database_url: str) -> None:
+    """Fault 70."""
+    settings = {"DATABASE_URL": database_url}
+    topup("users", "create-admin", "ada@example.com", settings=settings, typed="correct horse battery\n")
+    banned = topup("users", "ban", "Ada@Example.com", settings=settings)
+    assert (banned.returncode, banned.stdout) == (0, "ada@example.com is shut out; 0 sign-ins ended.\n")
+    with psycopg.connect(database_url) as conn:
+        assert conn.execute("SELECT disabled_at IS NOT NULL FROM users").fetchall() == [(True,)]
+    lifted = topup("users", "ban", "ada@example.com", "--lift", settings=settings)
+    assert (lifted.returncode, lifted.stdout) == (0, "ada@example.com may sign in again.\n")
+    again = topup("users", "ban", "ada@example.com", "--lift", settings=settings)
+    assert again.stderr == "Nobody who is banned has the address ada@example.com.\n"
+    assert topup("users", "ban", "nobody@example.com", settings=settings).returncode == 1
+
+
 def test_a_person_is_erased_once_it_is_confirmed(database_url: str) -> None:
     """Fault 96."""
     settings = {"DATABASE_URL": database_url}

@@ -184,6 +184,20 @@ def create_admin(
     terminal.run(_told(making))
 
 
+@users.command("ban")
+def ban_user(
+    email: str,
+    lift: Annotated[bool, typer.Option("--lift", help="Let them in again.")] = False,  # noqa: FBT002 - an option
+) -> None:
+    """Shut a person out at once: every sign-in ends, and no new one is opened. What they have stays theirs."""
+    from topup.runtime import people
+
+    terminal.prepare()
+    settings = environment.read()
+    _ensure_database(settings)
+    terminal.run(_told(people.shut_out(settings, people.address(email), is_lifted=lift)))
+
+
 @users.command("erase")
 def erase_user(
     email: str,

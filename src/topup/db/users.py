@@ -164,3 +164,11 @@ DISABLE = "UPDATE users SET disabled_at = topup_now() WHERE id = %s AND disabled
 async def disable(conn: sql.Connection, user_id: UUID) -> None:
     """Ban a person. Acts at once, since every request looks at the row (fault 70)."""
     await sql.run(conn, DISABLE, [user_id])
+
+
+ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = %s AND disabled_at IS NOT NULL AND erased_at IS NULL"
+
+
+async def enable(conn: sql.Connection, user_id: UUID) -> bool:
+    """Let a banned person in again; False when there was nothing to lift. Who was erased stays nobody."""
+    return await sql.run(conn, ENABLE, [user_id]) == 1

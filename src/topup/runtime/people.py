@@ -1,11 +1,11 @@
-"""What `topup users` does: makes admins and erases people, and says in words how it went.
+"""What `topup users` does: makes admins, shuts people out and erases them, and says in words how it went.
 
 Called by the command line; it opens a house for one flow and closes it.
 """
 
 from topup import errors
 from topup.core import addresses, passwords
-from topup.flows import create_admin, erase
+from topup.flows import ban, create_admin, erase
 from topup.runtime import house
 from topup.settings import Settings
 
@@ -38,6 +38,16 @@ async def make_admin(
             is_password_reset=is_password_reset,
         )
     return [f"{email} is an admin."]
+
+
+async def shut_out(settings: Settings, email: str, *, is_lifted: bool) -> list[str]:
+    """Ban a person, or lift their ban; what to say of it."""
+    async with house.opened(settings) as home:
+        if is_lifted:
+            await ban.unban(home.pool, email=email)
+            return [f"{email} may sign in again."]
+        ended = await ban.ban(home.pool, email=email)
+    return [f"{email} is shut out; {ended} sign-in{'' if ended == 1 else 's'} ended."]
 
 
 async def forget(settings: Settings, email: str) -> list[str]:
