@@ -98,7 +98,8 @@ async def test_invoice_is_made_and_paid_at_stripe_and_the_pool_fills(staff: Staf
     assert "£120.00, due" in read
     assert "Nothing has been charged yet." in read
     page = await staff.owner.get(staff.home + path, headers=visits.HTML)
-    assert "<noscript><meta http-equiv=" in page.text
+    assert 'hx-trigger="every 5s"' in page.text
+    assert "http-equiv" not in page.text, "somebody reads here"
     at_stripe = re.search(r'href="([^"]+/invoices/[0-9a-f-]{36})"', page.text)
     assert at_stripe is not None
     hosted = await staff.owner.get(at_stripe[1], headers=visits.HTML)
@@ -156,6 +157,7 @@ async def test_unpaid_purchase_is_gone_on_with_and_its_secret_is_in_no_page(staf
     listed = await staff.read("/purchases")
     assert "50 sessions Not paid yet" in listed
     assert "Continue to pay £270.00" in listed
+    assert "You have not been charged" not in listed, "nobody has asked Stripe"
     page = await staff.owner.get(f"{staff.home}/purchases/{bought['purchaseId']}", headers=visits.HTML)
     assert "50 sessions, not paid yet" in visits.text(page)
     assert "You have not been charged." in visits.text(page)
@@ -220,6 +222,7 @@ async def test_state_moves_by_itself(staff: Staff, stripe_box: StripeBox) -> Non
     path = f"{staff.home}/purchases/{bought['purchaseId']}"
     page = await staff.owner.get(path, headers=visits.HTML)
     assert "Your bank is settling the payment" in page.text
+    assert '<noscript><meta http-equiv="refresh"' in page.text
     poll = re.search(r'hx-get="([^"]+)"', page.text)
     assert poll is not None
     asked = poll[1].replace("&amp;", "&")

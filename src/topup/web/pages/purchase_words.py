@@ -56,6 +56,13 @@ STILL_CONFIRMING = Words(
     "You can close this page and look into the pool later. Please do not pay twice.",
     "waiting",
 )
+LISTED_UNPAID = Words(
+    "Not paid yet",
+    "This purchase is not paid yet",
+    "No payment has been confirmed.",
+    "Open it to see how it stands at Stripe, and to pay it or cancel it.",
+    "waiting",
+)
 MAKING_INVOICE = Words(
     "Invoice on its way",
     "Your invoice is being made",
@@ -88,6 +95,13 @@ def unpaid(payment: Payment) -> Words:
         "Pay now, or leave it: an unpaid purchase ends by itself after a day.",
         "waiting",
     )
+
+
+def listed(payment: Payment, reads: Reader) -> Words:
+    """The words in a list, for which nobody asked Stripe: one that waits for a card may be paid by now."""
+    if payment.status == "PENDING" and payment.channel == "PAYMENT_INTENT":
+        return LISTED_UNPAID
+    return of_purchase(payment, reads)
 
 
 def _confirming(*, is_slow: bool) -> Words:

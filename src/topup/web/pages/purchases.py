@@ -281,7 +281,7 @@ def _shown(found: Purchase, reads: Reader, buyers: Mapping[UUID, str]) -> Shown:
     is_open = one.status == "PENDING" and one.channel == "PAYMENT_INTENT"
     return Shown(
         id=one.id,
-        words=purchase_words.unpaid(one) if is_open else purchase_words.of_purchase(one, reads),
+        words=purchase_words.listed(one, reads),
         quantity=one.credits,
         unit=one.unit,
         price=money.short(one.price_minor, one.currency),
