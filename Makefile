@@ -9,7 +9,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --quiet pyproject.toml
 
-.PHONY: help demo test check verify bench storm lock audit clean run-environment dev-environment
+.PHONY: help demo test check verify bench bench-growth storm lock audit clean run-environment dev-environment
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ verify: run-environment ## Check the invariants of the demo's data, while it run
 
 bench: dev-environment ## Measure what one machine fulfils, against pgbench on the same rows (needs pgbench)
 	$(BIN)/python -m bench.deliveries $(ARGS)
+	$(BIN)/python -m bench.spends
+	$(BIN)/python -m bench.calls
+
+bench-growth: dev-environment ## What a spend and a page cost at 10 million entries (several GB of disk; ARGS=1000000 for less)
+	$(BIN)/python -m bench.growth $(ARGS)
 
 storm: dev-environment ## Break everything for an hour and see that nothing is lost (MINUTES=60 SEED=1 ARGS="-k every_io")
 	TOPUP_STORM=1 TOPUP_STORM_MINUTES=$(MINUTES) TOPUP_STORM_SEED=$(SEED) $(BIN)/python -m pytest -m storm tests/storm $(ARGS)

@@ -55,19 +55,20 @@ def main() -> None:
     """Run the measure and print its table."""
     table = rig.Table()
     with rig.bench() as bench:
-        people = _people(bench, ACCOUNTS)
+        known = people(bench, ACCOUNTS)
         for _ in range(RUNS):
-            rig.measure(bench, "deliveries", _deliveries(bench, people, DELIVERIES), 200, table)
-            table.add("pgbench transactions/s", _baseline(bench, people))
+            rig.measure(bench, "deliveries", requests(bench, known, DELIVERIES), 200, table)
+            table.add("pgbench transactions/s", _baseline(bench, known))
         table.ratio("ratio", "deliveries/s", "pgbench transactions/s")
         table.add("payments credited", bench.value("SELECT count(*) FROM payments WHERE status = 'COMPLETED'"))
         table.show()
 
 
-def _people(bench: rig.Bench, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    people = [(ids.new(), ids.new()) for _ in range(count)]
+def people(bench: rig.Bench, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """People with an account each, laid without the journal: (user, account)."""
+    made = [(ids.new(), ids.new()) for _ in range(count)]
     with bench.connect() as connection, connection.transaction():
-        for user_id, account_id in people:
+        for user_id, account_id in made:
             email = f"{user_id}@example.com"
             connection.execute(
                 "INSERT INTO users (id, email, first_name, last_name, role) VALUES (%s, %s, 'Bea', 'Bench', 'STUDENT')",
@@ -77,11 +78,11 @@ def _people(bench: rig.Bench, count: int) -> list[tuple[uuid.UUID, uuid.UUID]]:
                 "INSERT INTO accounts (id, unit, user_id, email) VALUES (%s, 'credit', %s, %s)",
                 [account_id, user_id, email],
             )
-    return people
+    return made
 
 
 def _payments(
-    connection: psycopg.Connection, people: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int
+    connection: psycopg.Connection, known: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int
 ) -> list[uuid.UUID]:
     made: list[uuid.UUID] = []
     with connection.cursor().copy(
@@ -89,7 +90,7 @@ def _payments(
         " price_minor, currency, is_live) FROM STDIN"
     ) as copy:
         for number in range(count):
-            user_id, account_id = people[number % len(people)]
+            user_id, account_id = known[number % len(known)]
             payment_id = ids.new()
             copy.write_row((payment_id, user_id, account_id, f"cs_test_{payment_id.hex}", *SNAPSHOT))
             made.append(payment_id)
@@ -97,9 +98,10 @@ def _payments(
     return made
 
 
-def _deliveries(bench: rig.Bench, people: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int) -> list[bytes]:
+def requests(bench: rig.Bench, known: Sequence[tuple[uuid.UUID, uuid.UUID]], count: int) -> list[bytes]:
+    """Deliveries of new payments, signed, in turn over these people."""
     with bench.connect() as connection:
-        return [_request(body(payment_id)) for payment_id in _payments(connection, people, count)]
+        return [_request(body(payment_id)) for payment_id in _payments(connection, known, count)]
 
 
 def body(payment_id: uuid.UUID) -> str:
@@ -138,18 +140,18 @@ def _request(text: str) -> bytes:
     return rig.post("/api/webhooks/stripe", text.encode(), Stripe_Signature=header)
 
 
-def _baseline(bench: rig.Bench, people: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> float:
+def _baseline(bench: rig.Bench, known: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> float:
     with bench.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS bench_payments, bench_payload")
         connection.execute("DROP SEQUENCE IF EXISTS bench_next")
         connection.execute("CREATE SEQUENCE bench_next CACHE 1")
         connection.execute("CREATE TABLE bench_payload (payload json)")
         connection.execute("INSERT INTO bench_payload VALUES (%s)", [body(ids.new())])
-        made = _payments(connection, people, DELIVERIES)
+        made = _payments(connection, known, DELIVERIES)
         connection.execute("CREATE TABLE bench_payments (n bigint PRIMARY KEY, id uuid, account_id uuid)")
         with connection.cursor().copy("COPY bench_payments FROM STDIN") as copy:
             for number, payment_id in enumerate(made, start=1):
-                copy.write_row((number, payment_id, people[(number - 1) % len(people)][1]))
+                copy.write_row((number, payment_id, known[(number - 1) % len(known)][1]))
     return rig.pgbench(bench, PGBENCH, transactions=DELIVERIES - 200)
 
 

@@ -1,5 +1,7 @@
 """What history costs: a spend and the first statement page with ten thousand entries in the tables, and ten million.
 
+And what lots cost: a spend on an account with one lot, and on one with ten thousand.
+
 The history is laid by the server itself, without the journal, so its hashes are no chain: it is there to fill tables
 and indexes, not to be audited. Spends are spread over all accounts; pages are read as the machine door reads them.
 """
@@ -15,6 +17,7 @@ SMALL = 10_000
 LARGE = 10_000_000
 REQUESTS = 6_000
 RUNS = 3
+LOTS = 10_000
 
 FILL = """
     INSERT INTO transfers (id, debit_account, credit_account, unit, amount, kind, cause_type, cause_id, actor,
@@ -54,8 +57,13 @@ def main() -> None:
         _measure(bench, key, targets, "large", table)
         table.add("entries", bench.value("SELECT count(*) FROM entries"))
         table.add("database MB", bench.value("SELECT pg_database_size(current_database())") / 2**20)
+        for lots in (1, LOTS):
+            ((crowded, _),) = spends.accounts(bench, 1, lots_each=lots)
+            for _ in range(RUNS):
+                rig.measure(bench, f"spends, lots {lots}", spends.requests(key, [crowded], REQUESTS), 201, table)
+    table.ratio(f"spends: CPU {LOTS} lots to one", f"spends, lots {LOTS} CPU ms", "spends, lots 1 CPU ms")
     for what in ("spends", "pages"):
-        table.ratio(f"{what}: cost large to small", f"{what}, small/s", f"{what}, large/s")
+        table.ratio(f"{what}: CPU large to small", f"{what}, large CPU ms", f"{what}, small CPU ms")
     table.show()
 
 

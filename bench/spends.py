@@ -71,9 +71,12 @@ def application_key(bench: rig.Bench) -> str:
     return key.text
 
 
-def accounts(bench: rig.Bench, count: int, *, credits_each: int = 1_000_000_000) -> list[tuple[uuid.UUID, uuid.UUID]]:
-    """Accounts with one lot each, laid without the journal: (account, lot)."""
+def accounts(
+    bench: rig.Bench, count: int, *, credits_each: int = 1_000_000_000, lots_each: int = 1
+) -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Accounts with so many lots each, laid without the journal: (account, its first lot)."""
     made = [(ids.new(), ids.new(), ids.new()) for _ in range(count)]
+    lot_credits = credits_each // lots_each
     with bench.connect() as connection, connection.transaction():
         with connection.cursor().copy("COPY accounts (id, unit, external_id, balance) FROM STDIN") as copy:
             for account_id, _, _ in made:
@@ -84,8 +87,9 @@ def accounts(bench: rig.Bench, count: int, *, credits_each: int = 1_000_000_000)
             " FROM STDIN"
         ) as copy:
             for account_id, lot_id, transfer_id in made:
-                lot = (lot_id, account_id, transfer_id, 1, credits_each, credits_each, 100, "PROMOTION", "2026-01-01")
-                copy.write_row(lot)
+                for number in range(1, lots_each + 1):
+                    kept = (account_id, transfer_id, number, lot_credits, lot_credits, 100, "PROMOTION", "2026-01-01")
+                    copy.write_row((lot_id if number == 1 else ids.new(), *kept))
     with bench.connect() as connection:
         connection.execute("ANALYZE")
     return [(account_id, lot_id) for account_id, lot_id, _ in made]
