@@ -10,7 +10,7 @@ from uuid import UUID
 
 from topup.core import ids, rosters, tokens
 from topup.core.people import Person
-from topup.db import allocations, invitations, ledger, logins, memberships, roster_imports, sql
+from topup.db import allocations, invitations, ledger, logins, memberships, roster_imports
 from topup.db.allocations import Allocation
 from topup.db.memberships import Seat
 from topup.flows import allocate, create_institution, roster_queue, take_back
@@ -27,7 +27,6 @@ BAD = (
     "c@example.com,1,\nc@example.com,2,\n"
 )
 WIDE = "email,quantity\nwide@example.com,99999\n"
-INVITED_FOR_EVER = "UPDATE invitations SET expires_at = 'infinity'"
 INVITED_EMAIL = "invited-with-a-rather-long-address-for-a-phone@example.com"
 
 
@@ -110,7 +109,6 @@ async def _share_out(house: House, seat: Seat, owner: Person, student_email: str
         await journal.post(conn, [spend, commands.Spend(closed.account_id, 2, _cause(), "application:world")])
         locked = await allocations.lock(conn, [closed.id])
         await take_back.close(conn, locked, institution_id=seat.institution_id, actor=owner.actor)
-        await sql.run(conn, INVITED_FOR_EVER)
     return {"student": student, "closed": closed, "invited": invited}
 
 
@@ -132,7 +130,6 @@ async def _token(house: House, membership_id: UUID) -> str:
     async with house.pool.connection() as conn:
         await invitations.revoke(conn, membership_id)
         await invitations.add_many(conn, [(ids.new(), membership_id, tokens.digest(token))])
-        await sql.run(conn, INVITED_FOR_EVER)
     return token
 
 
