@@ -125,6 +125,10 @@ async def test_students_are_told_of_sessions_and_by_whom_they_were_given(
 async def test_who_left_is_not_told_of_sessions(pool: Pool, alice: Person, bob: Person) -> None:
     owner, [given] = await share(pool, alice, bob.email)
     place = given.membership_id
+    async with pool.connection() as conn:
+        # From a frozen account nothing goes back, so there is something left that ends.
+        freeze = "UPDATE accounts SET frozen_at = topup_now(), frozen_reason = 'test' WHERE id = %s"
+        await sql.run(conn, freeze, [given.account_id])
     await remove_member.remove(pool, owner, institution_id=given.institution_id, membership_id=place)
     await wait(pool, 31 * DAY)
     assert await remind_expiry.remind(pool) == 0
