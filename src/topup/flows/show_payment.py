@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool
 
 from topup import errors
+from topup.core import money_back
 from topup.db import disputes, payments, refunds, resolutions
 from topup.db.disputes import Dispute
 from topup.db.payments import Payment
@@ -55,6 +56,12 @@ class Whole:
         if self.resolution is not None:
             detail = f"{self.resolution.actor}: {self.resolution.reason}"
             yield Step(self.resolution.resolved_at, f"decided {self.resolution.outcome}", None, detail)
+
+
+def standing(dispute: Dispute) -> money_back.Standing:
+    """What a dispute means as it stands."""
+    seen = money_back.Dispute(dispute.amount_minor, dispute.status, dispute.withdrawn_minor, dispute.reinstated_minor)
+    return seen.standing
 
 
 async def show(pool: AsyncConnectionPool, payment_id: UUID) -> Whole:

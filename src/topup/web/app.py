@@ -67,6 +67,7 @@ from topup.web.pages import (
     sign_up,
 )
 from topup.web.pages import institutions as institution_pages
+from topup.web.pages import refunds as refund_pages
 from topup.web.pages import rosters as roster_pages
 from topup.web.pages import sessions as session_pages
 
@@ -94,6 +95,7 @@ PAGES: tuple[APIRouter, ...] = (
     account.router,
     returned.router,
     payments.router,
+    refund_pages.router,
     institution_pages.router,
     pool.router,
     buy_sessions.router,

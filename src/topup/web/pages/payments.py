@@ -16,10 +16,10 @@ from topup import errors
 from topup.core import money
 from topup.core.people import Person
 from topup.db.payments import Payment
-from topup.flows import show_payments
+from topup.flows import show_payment, show_payments
 from topup.web import people
 from topup.web.context import HouseDep
-from topup.web.pages import frame, wording
+from topup.web.pages import frame, refunds, wording
 
 PAGE_PAYMENTS = 20
 _METHODS = {
@@ -85,13 +85,22 @@ async def payments(request: Request, house: HouseDep, cursor: Annotated[str, Que
 
 
 @router.get("/payments/{payment_id}")
-async def payment(request: Request, house: HouseDep, payment_id: str) -> Response:
-    """One payment on its own page."""
+async def payment(
+    request: Request, house: HouseDep, payment_id: str, done: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """One payment on its own page, with what went back of it and what can."""
     person = await people.page_person(request)
     if person is None:
         return frame.to_sign_in(request)
     found = await _own(house, person, payment_id)
-    return await frame.show(request, "payment.html", one=shown(found))
+    return await frame.show(
+        request,
+        "payment.html",
+        one=shown(found),
+        stories=refunds.stories(await show_payment.show(house.pool, found.id)),
+        offer=await refunds.quoted(house, person, found) if found.completed_at else None,
+        notice=refunds.NOTICE if done == refunds.DONE else "",
+    )
 
 
 @router.get("/payments/{payment_id}/receipt")
