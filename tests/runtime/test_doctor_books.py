@@ -54,7 +54,7 @@ async def test_what_the_last_comparison_left_unexplained_is_named(
 async def test_events_of_another_version_and_of_unknown_types_are_named(
     settings: Settings, database: psycopg.Connection
 ) -> None:
-    """Fault 14: a drift is seen before it hurts."""
+    """Faults 14 and 98: a drift is seen before it hurts."""
     database.execute(
         """INSERT INTO stripe_events (id, type, api_version, is_live, happened_at, processed_at, outcome)
            VALUES ('evt_1', 'brave.new.thing', '2026-10-28.endive', false, topup_now(), topup_now(), 'unknown_type'),

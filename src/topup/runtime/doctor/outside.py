@@ -3,8 +3,10 @@
 Needs its address and nothing else; it signs in as nobody and changes nothing.
 """
 
+import ssl
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from topup.runtime.doctor.findings import Finding
 
 ANSWER_SECONDS = 10.0
 CLOCK_SKEW_MAX_SECONDS = 60.0
+CERTIFICATE_DAYS_MIN = timedelta(days=14)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PROXY = "look at the proxy in front of it"
 _VERSION = "deploy the whole of one version"
@@ -121,10 +124,24 @@ async def _security_headers(client: httpx2.AsyncClient) -> Finding:
 
 async def _encryption(client: httpx2.AsyncClient) -> Finding:
     if _is_https(client):
-        return Finding.ok("encryption", "https, with a certificate that is trusted here")
+        return _certificate(await _certificate_ends_in(client))
     if _is_here(client):
         return Finding.skipped("encryption", "not needed on this machine")
     return Finding.failed("encryption", "served without https", "put a proxy with a certificate in front of it")
+
+
+async def _certificate_ends_in(client: httpx2.AsyncClient) -> timedelta:
+    """Read from the connection itself, so that it is the certificate that people get."""
+    async with client.stream("GET", "/health") as answer:
+        shown = answer.extensions["network_stream"].get_extra_info("ssl_object").getpeercert()
+    return timedelta(seconds=ssl.cert_time_to_seconds(shown["notAfter"]) - time.time())
+
+
+def _certificate(ends_in: timedelta) -> Finding:
+    told = f"https, with a certificate that is trusted here for {ends_in.days} more days"
+    if ends_in < CERTIFICATE_DAYS_MIN:
+        return Finding.warning("encryption", told, "renew it; look why it was not renewed by itself")
+    return Finding.ok("encryption", told)
 
 
 async def _private_parts(client: httpx2.AsyncClient) -> Finding:
