@@ -157,6 +157,24 @@ def refund(walk: Walk) -> None:
     assert walk.rig.value(LINES, bought.person.account_id, "REFUND") == 1
 
 
+def refund_from_here(walk: Walk) -> None:
+    """An admin gives half of the money back: one refund at Stripe, however often it was asked for."""
+    bought, intent_id = _bought(walk)
+    admin, token = walk.rig.person()
+    walk.rig.execute("UPDATE users SET is_admin = true WHERE id = %s", admin.user_id)
+    walk.arm()
+    path = f"/api/payments/{bought.checkout['paymentId']}/refunds"
+    walk.post(path, {"amount": 500, "reason": "Asked for"}, token=token)
+    walk.deliver()
+    walk.work("money back")
+    walk.disarm()
+    _look_again(walk)
+    assert walk.rig.balance(bought.person.account_id) == 50
+    assert walk.rig.value(LINES, bought.person.account_id, "REFUND") == 1
+    made = walk.rig.box.client.refunds.list(params={"payment_intent": intent_id}).data
+    assert [(one.amount, one.status) for one in made] == [(500, "succeeded")]
+
+
 def dispute(walk: Walk) -> None:
     """What is left is held while a dispute is open, and goes when it is lost."""
     bought, intent_id = _bought(walk)
@@ -303,6 +321,7 @@ FLOWS: dict[str, Flow] = {
     "pay and be told": pay_and_be_told,
     "return to us": return_to_us,
     "refund": refund,
+    "refund from here": refund_from_here,
     "dispute": dispute,
     "spend": spend,
     "spend too much": spend_too_much,
