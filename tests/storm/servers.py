@@ -33,8 +33,13 @@ class Server:
         """End it at once by a signal: SIGQUIT is its immediate stop, SIGKILL a crash. Then start it again."""
         process = int((self._server.home.data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
         os.kill(process, number)
-        await asyncio.to_thread(postmaster.ensure, self._server.home, SETTINGS)
+        await asyncio.to_thread(self._start_again)
         self.restarts += 1
+
+    def _start_again(self) -> None:
+        if process := postmaster._launched.get(self._server.home.path):
+            process.wait()
+        postmaster.ensure(self._server.home, SETTINGS)
 
     def close(self) -> None:
         embedded.stop(self._server)
