@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg_pool
 
 from topup import errors
+from topup.core import ids
 from topup.db import customers
 from topup.gateway import protocol
 
@@ -41,6 +42,8 @@ async def _create(stripe: protocol.Stripe, person: customers.Customer, missing: 
     try:
         return await stripe.create_customer(new, key=key)
     except errors.GatewayError as error:
+        if error.code == "stripe_failed":  # A 500 that Stripe keeps under its key (fault 33).
+            return await stripe.create_customer(new, key=f"{key}:{ids.new()}")
         if error.code != "idempotency_mismatch":
             raise
     # The name or address was changed since a try whose answer we never got. What that try made, if anything, stays

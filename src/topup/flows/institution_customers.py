@@ -25,7 +25,7 @@ async def ensure(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, m
     payer = await _find(pool, institution_id)
     if payer.stripe_customer_id in (None, missing):
         key = f"institution:{institution_id}" + (f":after:{missing}" if missing else "")
-        made = await stripe.create_institution_customer(institution_id, key=key)
+        made = await _create(stripe, institution_id, key)
         async with pool.connection() as conn:
             await customers.replace_institution(conn, institution_id, was=missing, now=made)
     try:
@@ -35,6 +35,16 @@ async def ensure(pool: Pool, stripe: protocol.Stripe, *, institution_id: UUID, m
             raise
     gone = (await _find(pool, institution_id)).stripe_customer_id
     return await ensure(pool, stripe, institution_id=institution_id, missing=gone)
+
+
+async def _create(stripe: protocol.Stripe, institution_id: UUID, key: str) -> str:
+    """A customer. Stripe keeps a 500 under its key, so after one a fresh key asks (fault 33)."""
+    try:
+        return await stripe.create_institution_customer(institution_id, key=key)
+    except errors.GatewayError as error:
+        if error.code != "stripe_failed":
+            raise
+    return await stripe.create_institution_customer(institution_id, key=f"{key}:{ids.new()}")
 
 
 async def _tell(pool: Pool, stripe: protocol.Stripe, institution_id: UUID) -> str:
