@@ -21,8 +21,9 @@ KEYS = ("read", "spend", "grant", "admin-key")
 class Route:
     """A route and a request that is right.
 
-    `whose`: "anybody", "person" (whoever is signed in), "alice" (hers alone), "admin" (and a key of that scope), a call
-    of an institution, "member" (of it, whatever their role), or the scopes of which a key needs one.
+    `whose`: "anybody", "person" (whoever is signed in), "alice" (hers alone), "alice or admin", "admin" (and a key of
+    that scope), a call of an institution, "member" (of it, whatever their role), or the scopes of which a key needs
+    one.
     """
 
     method: str
@@ -86,6 +87,8 @@ API = (
     Route("GET", "/api/payments", "person"),
     Route("GET", "/api/payments/{payment_id}", "alice"),
     Route("GET", "/api/payments/checkout-status/{session_id}", "alice"),
+    Route("GET", "/api/payments/{payment_id}/refund-quote", "alice or admin"),
+    Route("POST", "/api/payments/{payment_id}/refunds", "alice or admin", {"reason": "Too many"}),
     Route("GET", "/api/credits", "person"),
     Route("GET", "/api/credits/transactions", "person"),
     Route("GET", "/api/admin/events", "admin"),
@@ -203,7 +206,7 @@ def may(route: Route, who: str) -> bool:
     if route.whose == "anybody":
         return True
     if who in KEYS:
-        if route.whose == "admin":
+        if route.whose in {"admin", "alice or admin"}:
             return who == "admin-key"
         return isinstance(route.whose, frozenset) and (who == "admin-key" or who in route.whose)
     if who == "nobody":
@@ -214,6 +217,8 @@ def may(route: Route, who: str) -> bool:
         return who in roles.ROLES and roles.may(role_of(who), route.call)
     if route.whose == "member":
         return who in roles.ROLES
+    if route.whose == "alice or admin":
+        return who in {"alice", "admin"}
     return route.whose in {"person", who}
 
 

@@ -33,8 +33,15 @@ REASONS = """
     WHERE user_id = %(id)s AND status IN ('PENDING', 'PROCESSING', 'REVIEW')
     UNION ALL
     SELECT 'payment ' || p.id || ' is disputed' FROM payments p
-    WHERE p.user_id = %(id)s AND EXISTS (
-        SELECT FROM holds WHERE payment_id = p.id AND kind = 'DISPUTE' AND status = 'OPEN')
+    WHERE p.user_id = %(id)s AND (
+        EXISTS (SELECT FROM holds WHERE payment_id = p.id AND kind = 'DISPUTE' AND status = 'OPEN')
+        OR EXISTS (SELECT FROM disputes WHERE payment_id = p.id
+                   AND status NOT IN ('won', 'lost', 'warning_closed', 'prevented')))
+    UNION ALL
+    SELECT 'a refund of payment ' || p.id || ' is on its way' FROM payments p
+    WHERE p.user_id = %(id)s AND (
+        EXISTS (SELECT FROM refunds WHERE payment_id = p.id AND status = 'requested')
+        OR EXISTS (SELECT FROM money_back_due WHERE payment_id = p.id))
     UNION ALL
     SELECT 'they are the only owner of ' || i.name FROM institutions i JOIN memberships m ON m.institution_id = i.id
     WHERE m.user_id = %(id)s AND m.role = 'OWNER' AND m.status = 'ACTIVE' AND NOT EXISTS (
@@ -119,6 +126,10 @@ EVENTS = """
         OR object_id IN (SELECT unnest(ARRAY[stripe_session_id, stripe_intent_id]) FROM payments
                          WHERE user_id = %(id)s))
 """
+REFUNDS = """
+    UPDATE refunds SET reason = NULL
+    WHERE reason IS NOT NULL AND payment_id IN (SELECT id FROM payments WHERE user_id = %(id)s)
+"""
 CARDS = "DELETE FROM payment_methods WHERE user_id = %(id)s"
 MAILS = """
     UPDATE outbox SET recipient = '', details = '{}', last_error = NULL,
@@ -159,7 +170,7 @@ async def forget(conn: sql.Connection, whom: Whom, account_ids: list[UUID]) -> N
     named = {**_named(whom), "accounts": account_ids, "alias": f"erased-{whom.id}@erased.invalid"}
     for statement in (
         *(ANSWERS, NAMES_IN_ANSWERS, EVENTS, MAILS, MAILBOX, CODES, REGISTRATIONS, REFRESH_TOKENS, LOGINS),
-        *(ROSTER_ROWS, ROSTER_FILES, PLACES, PAYMENTS, CARDS, TEXTS, HOLDS, NAMED_ACCOUNTS, PERSON),
+        *(ROSTER_ROWS, ROSTER_FILES, PLACES, PAYMENTS, REFUNDS, CARDS, TEXTS, HOLDS, NAMED_ACCOUNTS, PERSON),
     ):
         await sql.run(conn, statement, named)
 
