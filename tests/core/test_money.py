@@ -54,3 +54,16 @@ def test_no_currency_stands_in_two_tables() -> None:
     """One currency has one exponent."""
     assert not money.ZERO_DECIMAL & money.THREE_DECIMAL
     assert not money.WHOLE_UNITS_ONLY & (money.ZERO_DECIMAL | money.THREE_DECIMAL)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [("10", "gbp", 1000), (" £1,000.50 ", "gbp", 100_050), ("500", "jpy", 500), ("1.250", "kwd", 1250)],
+)
+def test_amounts_are_read_as_people_type_them(text: str, currency: str, minor: int) -> None:
+    assert money.typed(text, currency) == minor
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "0.001", "1e400", "NaN", "Infinity", "ten", "10 000x", "9" * 40])
+def test_what_is_no_amount_is_none(text: str) -> None:
+    assert money.typed(text, "gbp") == 0

@@ -54,6 +54,7 @@ MINIMUM_MINOR = {
 }
 """https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts; where none is listed, Stripe alone knows."""
 
+TYPED_MAX = 10**12
 _PATTERNS = {0: "¤#,##0", 2: "¤#,##0.00", 3: "¤#,##0.000"}
 _LOCALE = "en_GB"
 
@@ -78,6 +79,15 @@ def is_below_minimum(price_minor: int, currency: str) -> bool:
 def major(price_minor: int, currency: str) -> Decimal:
     """The amount in the currency's main unit, exactly."""
     return Decimal(price_minor).scaleb(-decimals(currency))
+
+
+def typed(text: str, currency: str) -> int:
+    """An amount as people type it (10, 10.00, £1,000), in minor units; 0 for anything else."""
+    try:
+        minor = Decimal(text.strip().lstrip("£$€").replace(",", "")).scaleb(decimals(currency))
+        return int(minor) if minor == minor.to_integral_value() and 0 < minor < TYPED_MAX else 0
+    except (ArithmeticError, ValueError):
+        return 0
 
 
 def short(price_minor: int, currency: str) -> str:

@@ -46,3 +46,12 @@ async def show(pool: psycopg_pool.AsyncConnectionPool, account_id: UUID, *, olde
             ),
             holds=await holds.open_of_account(conn, account_id, before_id=None, limit=HOLDS_MAX),
         )
+
+
+async def holder(pool: psycopg_pool.AsyncConnectionPool, account_id: UUID) -> holders.Holder:
+    """Whose account it is. Raises NotFound where there is none."""
+    async with pool.connection() as conn:
+        found = await holders.find(conn, account_id)
+    if found is None:
+        raise errors.NotFound
+    return found

@@ -48,6 +48,7 @@ from topup.web.pages import (
     admin_account,
     admin_events,
     admin_packages,
+    admin_payments,
     allocations,
     assets,
     billing,
@@ -110,6 +111,7 @@ PAGES: tuple[APIRouter, ...] = (
     demo.router,
     desk.router,
     admin_account.router,
+    admin_payments.router,
     admin_events.router,
     admin_packages.router,
 )

@@ -14,7 +14,7 @@ from topup.web import auth, context, people
 from topup.web.pages import frame
 
 HOME = frame.DESK
-_PAGES = (("", "Desk"), ("/events", "Inbox"), ("/packages", "Packages"))
+_PAGES = (("", "Desk"), ("/payments", "Payments"), ("/events", "Inbox"), ("/packages", "Packages"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ The rules of a package are those of the JSON interface. What was bought before k
 """
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -79,7 +78,7 @@ async def _keep(request: Request, house: House, entry: admin_door.Entry, package
         "description": values["description"],
         "currency": values["currency"].strip().lower(),
     }
-    numbers = {"credits": forms.whole(values["credits"]), "priceInCents": _minor(values["price"], told["currency"])}
+    numbers = {"credits": forms.whole(values["credits"]), "priceInCents": money.typed(values["price"], told["currency"])}
     numbers |= {name: forms.whole(values[name]) for name in ("validDays", "refundDays") if values[name].strip()}
     body, form = forms.judge(NewPackage, told, **numbers)
     form = forms.Form(values, form.faults)
@@ -136,16 +135,6 @@ def _values(package: Package) -> Mapping[str, str]:
         "validDays": str(package.valid_days or ""),
         "refundDays": str(package.refund_days or ""),
     }
-
-
-def _minor(text: str, currency: str) -> int:
-    """A price as people type it, in minor units; 0, which no price is, for anything else."""
-    try:
-        exact = Decimal(text.strip().lstrip("£$€").replace(",", ""))
-        minor = exact.scaleb(money.decimals(currency))
-        return int(minor) if minor == minor.to_integral_value() else 0
-    except (InvalidOperation, ValueError, OverflowError, errors.TopupError):
-        return 0
 
 
 def _about(package: Package) -> str:
