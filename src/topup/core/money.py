@@ -4,6 +4,7 @@ Which currencies have how many decimals, what Stripe's smallest charge is, and h
 table is not ISO's and not Babel's: ISK and UGX are sent times 100, so the exponent is always taken from here.
 """
 
+import re
 from decimal import Decimal
 
 from babel import numbers
@@ -54,7 +55,7 @@ MINIMUM_MINOR = {
 }
 """https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts; where none is listed, Stripe alone knows."""
 
-TYPED_MAX = 10**12
+_TYPED = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
 _PATTERNS = {0: "¤#,##0", 2: "¤#,##0.00", 3: "¤#,##0.000"}
 _LOCALE = "en_GB"
 
@@ -83,11 +84,11 @@ def major(price_minor: int, currency: str) -> Decimal:
 
 def typed(text: str, currency: str) -> int:
     """An amount as people type it (10, 10.00, £1,000), in minor units; 0 for anything else."""
-    try:
-        minor = Decimal(text.strip().lstrip("£$€").replace(",", "")).scaleb(decimals(currency))
-        return int(minor) if minor == minor.to_integral_value() and 0 < minor < TYPED_MAX else 0
-    except (ArithmeticError, ValueError):
+    plain = text.strip().lstrip("£$€").replace(",", "")
+    if not _TYPED.fullmatch(plain):
         return 0
+    minor = Decimal(plain).scaleb(decimals(currency))
+    return int(minor) if minor == minor.to_integral_value() else 0
 
 
 def short(price_minor: int, currency: str) -> str:

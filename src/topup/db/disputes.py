@@ -55,3 +55,27 @@ async def keep(conn: sql.Connection, payment_id: UUID, told: Sequence[Dispute]) 
     """Write what Stripe lists, over what was known of the same disputes."""
     for one in told:
         await sql.run(conn, UPSERT, {**asdict(one), "payment_id": payment_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A dispute or an inquiry that Stripe waits for an answer to, until `answer_by`."""
+
+    payment_id: UUID
+    package_name: str
+    amount_minor: int
+    currency: str
+    reason: str | None
+    answer_by: datetime | None
+
+
+WAITING = """
+    SELECT d.payment_id, p.package_name, d.amount_minor, d.currency, d.reason, d.answer_by
+    FROM disputes d JOIN payments p ON p.id = d.payment_id
+    WHERE d.status LIKE '%%needs_response' ORDER BY d.answer_by NULLS LAST, d.opened_at LIMIT %s
+"""
+
+
+async def waiting(conn: sql.Connection, *, limit: int) -> list[Waiting]:
+    """What has to be answered at Stripe, the most urgent first."""
+    return await sql.rows(conn, Waiting, WAITING, [limit])

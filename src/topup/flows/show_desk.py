@@ -1,4 +1,4 @@
-"""What waits for a person at the desk: payments to review, accounts that are frozen or in debt.
+"""What waits for a person at the desk: payments to review, disputes to answer, accounts that are frozen or in debt.
 
 Only reads. How the worker's own work stands is told by topup.runtime.doctor.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psycopg_pool
 
-from topup.db import holders, payments
+from topup.db import disputes, holders, payments
 
 SHOWN_MAX = 50
 
@@ -19,6 +19,7 @@ class Waiting:
 
     payments: Sequence[payments.Payment]
     accounts: Sequence[holders.Holder]
+    disputes: Sequence[disputes.Waiting]
 
 
 async def waiting(pool: psycopg_pool.AsyncConnectionPool) -> Waiting:
@@ -27,4 +28,5 @@ async def waiting(pool: psycopg_pool.AsyncConnectionPool) -> Waiting:
         return Waiting(
             payments=await payments.list_in_review(conn, limit=SHOWN_MAX),
             accounts=await holders.troubled(conn, limit=SHOWN_MAX),
+            disputes=await disputes.waiting(conn, limit=SHOWN_MAX),
         )

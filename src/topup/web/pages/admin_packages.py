@@ -78,7 +78,10 @@ async def _keep(request: Request, house: House, entry: admin_door.Entry, package
         "description": values["description"],
         "currency": values["currency"].strip().lower(),
     }
-    numbers = {"credits": forms.whole(values["credits"]), "priceInCents": money.typed(values["price"], told["currency"])}
+    numbers = {
+        "credits": forms.whole(values["credits"]),
+        "priceInCents": money.typed(values["price"], told["currency"]),
+    }
     numbers |= {name: forms.whole(values[name]) for name in ("validDays", "refundDays") if values[name].strip()}
     body, form = forms.judge(NewPackage, told, **numbers)
     form = forms.Form(values, form.faults)

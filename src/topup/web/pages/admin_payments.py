@@ -5,10 +5,10 @@ refund. Whatever is refused says what became of the money.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -38,7 +38,13 @@ DONE = {
     "credited": "The payment is credited.",
     "closed": "The payment is closed without credits. Give the money back here if any came in.",
 }
-_FILTERS = (("", "All"), ("REVIEW", "To decide"), ("COMPLETED", "Paid"), ("PROCESSING", "On their way"), ("FAILED", "Failed"))
+_FILTERS = (
+    ("", "All"),
+    ("REVIEW", "To decide"),
+    ("COMPLETED", "Paid"),
+    ("PROCESSING", "On their way"),
+    ("FAILED", "Failed"),
+)
 _DECISIONS: dict[str, tuple[resolve_review.Outcome, str]] = {
     "credit": ("COMPLETED", "credited"),
     "close": ("FAILED", "closed"),
@@ -77,7 +83,6 @@ class Refundable:
 
     is_possible: bool
     amount: str
-    typed: str
     credits: str
     why: str
 
@@ -118,7 +123,7 @@ async def give_back(
     found = (await show_payment.show(house.pool, payment_id)).payment
     amount_minor = money.typed(values["amount"], found.currency)
     faults = {} if amount_minor else {"amount": "Enter an amount such as 10.00."}
-    faults |= _reason_fault(values["reason"])
+    faults |= _reason_fault(values, "reason")
     if faults:
         return await _page(request, house, entry, payment_id, form=forms.Form(values, faults), status=INVALID)
     key = hashlib.sha256(f"{entry.admin.actor}\ndesk refund\n{desk.id_of(values['key'])}".encode()).digest()
@@ -131,14 +136,12 @@ async def give_back(
 
 
 @router.post(PATH + "/{payment_id}/decision", dependencies=[Depends(csrf.guard)])
-async def decide(
-    request: Request, house: HouseDep, entry: admin_door.AdminEntry, payment_id: models.RowId
-) -> Response:
+async def decide(request: Request, house: HouseDep, entry: admin_door.AdminEntry, payment_id: models.RowId) -> Response:
     """Decide a payment that stands in review, once and with a reason."""
     values = await forms.read(request, "decision", "why")
     outcome, word = _DECISIONS.get(values["decision"], _DECISIONS["close"])
     faults = {} if values["decision"] in _DECISIONS else {"decision": "Choose what to do."}
-    faults |= {"why": fault for fault in _reason_fault(values["why"]).values()}
+    faults |= _reason_fault(values, "why")
     if faults:
         return await _page(request, house, entry, payment_id, form=forms.Form(values, faults), status=INVALID)
     try:
@@ -193,6 +196,9 @@ async def _page(
         facts=_facts(one),
         steps=[_step(step, one) for step in whole.timeline()],
         refundable=_refundable(quote, one),
+        refund_form=forms.Form(
+            {"amount": str(money.major(quote.amount_minor, one.currency)), **form.values}, form.faults
+        ),
     )
 
 
@@ -230,12 +236,12 @@ def _refundable(quote: Quote, one: Payment) -> Refundable:
     return Refundable(
         is_possible=quote.is_refundable,
         amount=money.short(quote.amount_minor, one.currency),
-        typed=str(money.major(quote.amount_minor, one.currency)),
         credits=figures.counted(quote.credits, one.unit),
         why=quote.reason or "",
     )
 
 
-def _reason_fault(text: str) -> dict[str, str]:
-    is_one = 0 < len(text.strip()) <= REASON_LENGTH_MAX and "\x00" not in text
-    return {} if is_one else {"reason": "Say why, in up to 500 characters."}
+def _reason_fault(values: Mapping[str, str], name: str) -> dict[str, str]:
+    text = values[name].strip()
+    is_one = 0 < len(text) <= REASON_LENGTH_MAX and "\x00" not in text
+    return {} if is_one else {name: "Say why, in up to 500 characters."}

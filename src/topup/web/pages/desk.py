@@ -85,6 +85,7 @@ async def _waiting(request: Request, house: House, entry: admin_door.Entry) -> R
         query="",
         headline=_headline(waiting, troubles),
         payments=[of_payment(one) for one in waiting.payments],
+        disputes=[(one, money.short(one.amount_minor, one.currency)) for one in waiting.disputes],
         frozen=[of_account(one) for one in waiting.accounts if one.frozen_at],
         in_debt=[of_account(one) for one in waiting.accounts if not one.frozen_at],
         troubles=[one for one in troubles if one.check != "review"],
@@ -131,7 +132,7 @@ def of_payment(one: Payment) -> Paid:
 
 def _headline(waiting: show_desk.Waiting, troubles: Sequence[Finding]) -> str:
     """How much there is to do. Debts do not count: they settle themselves by the next purchase."""
-    count = len(waiting.payments) + sum(one.frozen_at is not None for one in waiting.accounts)
+    count = len(waiting.payments) + len(waiting.disputes) + sum(one.frozen_at is not None for one in waiting.accounts)
     count += sum(one.check != "review" for one in troubles)
     if not count:
         return "Nothing waits for you"
