@@ -76,3 +76,19 @@ def test_the_table_of_faults_is_what_the_tests_say() -> None:
     """After a test that names a fault, or a conflict in the table: `.venv/bin/python scripts/fault_table.py`."""
     made = subprocess.run([sys.executable, str(FAULT_TABLE), "--check"], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr or "stale: run scripts/fault_table.py and commit the page"
+
+
+def test_every_decision_has_a_number_of_its_own_and_says_it() -> None:
+    titles = {path.name: path.read_text(encoding="utf-8").splitlines()[0] for path in (DOCS / "decisions").glob("*.md")}
+    numbers = [int(name[:4]) for name in titles]
+    assert len(set(numbers)) == len(numbers)
+    assert [name for name, title in titles.items() if not title.startswith(f"# {int(name[:4])}. ")] == []
+
+
+def test_every_link_between_our_own_pages_leads_somewhere() -> None:
+    pages = [*DOCS.parent.glob("*.md"), *(DOCS.parent / "bench").glob("*.md"), *DOCS.rglob("*.md")]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#:\s]+)[)#]", page.read_text(encoding="utf-8"))
+    ]
+    assert len(links) > 50
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
