@@ -220,6 +220,20 @@ async def test_refund_that_stripe_never_heard_of_is_undone_after_a_day(till: Til
     assert (await till.figures(), till.refunds_at_stripe(payment)) == ((100, 0, 0), [])
 
 
+async def test_same_request_a_day_later_makes_no_second_refund(till: Till) -> None:
+    """Faults 31 and 32: Stripe has the refund, its answer was lost, no worker ran, and the key is forgotten by now."""
+    payment = await till.buy()
+    order = till.order(payment, 300)
+    written = await refund._write(till.pool, order, [payment.stripe_intent_id or ""])
+    new = NewRefund(written.id, payment.id, written.stripe_intent_id, 300)
+    await till.gateway.create_refund(new, key="a key that nobody remembers")
+    await till.wait(hours=24)
+    assert ((await till.give(order)).id, len(till.refunds_at_stripe(payment))) == (written.id, 1)
+    await till.work()
+    assert await till.rows("SELECT id, status FROM refunds") == [(written.id, "succeeded")]
+    assert await till.figures() == (70, 0, 0)
+
+
 async def test_refund_that_fails_later_gives_the_credits_back(till: Till) -> None:
     """Fault 47."""
     payment = await till.buy()

@@ -21,8 +21,6 @@ log = structlog.get_logger()
 
 BATCH = 20
 LEASE = timedelta(minutes=2)
-# Stripe keeps idempotency keys for at least a day.
-KEY_LIVES = timedelta(hours=23)
 NEVER_HAPPENED = "Stripe could not be reached for a day, and does not know of this refund."
 
 
@@ -45,7 +43,7 @@ async def _finish(pool: Pool, stripe: protocol.Stripe, refund: Refund) -> None:
         now, found = await ledger.now(conn), await refunds.find(conn, refund.id)
     if found is None or found.status != "requested":
         return
-    if now - found.created_at < KEY_LIVES:
+    if refunding.is_key_remembered(found, now):
         await refunding.ask(pool, stripe, found)
     else:
         await refunding.refuse(pool, found, NEVER_HAPPENED)

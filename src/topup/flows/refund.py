@@ -7,6 +7,7 @@ Two who ask at once share what is left of the charge (faults 45, 49).
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg_pool
@@ -25,6 +26,9 @@ from topup.gateway.refunds import NewRefund
 
 Pool = psycopg_pool.AsyncConnectionPool
 log = structlog.get_logger()
+
+# Stripe keeps idempotency keys for at least a day.
+KEY_LIVES = timedelta(hours=23)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +62,25 @@ async def give(pool: Pool, stripe: protocol.Stripe, order: Order) -> Refund:
     """Refund, or find what the same request did before. It may still be "requested": then Stripe's word will follow.
 
     Raises Conflict where it is more than can go back (`not_refundable`, `amount_not_refundable`) or Stripe will not
-    (`already_refunded`, `payment_disputed`, `funds_missing`, `refund_refused`); nothing has changed then.
+    (`already_refunded`, `payment_disputed`, `funds_missing`, `refund_refused`); nothing has changed then. One that was
+    asked for a day ago is left to `finish_refunds`, which looks at Stripe first: under its old key it might be made
+    twice.
     """
     async with pool.connection() as conn:
         payment = await _find(conn, order.asker, order.payment_id)
+        now = await ledger.now(conn)
         refund = await refunds.find_by_request(conn, order.request_key)
     if refund is None:
         paid_by = await read_charge.intents(stripe, payment)
         refund = await _write(pool, order, paid_by)
     _ensure_same(refund, order)
-    return await ask(pool, stripe, refund) if refund.status == "requested" else refund
+    is_due = refund.status == "requested" and is_key_remembered(refund, now)
+    return await ask(pool, stripe, refund) if is_due else refund
+
+
+def is_key_remembered(refund: Refund, now: datetime) -> bool:
+    """Whether Stripe still knows the key of a refund that it may have been asked for."""
+    return now - refund.created_at < KEY_LIVES
 
 
 async def ask(pool: Pool, stripe: protocol.Stripe, refund: Refund) -> Refund:
