@@ -160,6 +160,18 @@ def test_money_that_comes_once_more_by_another_way_is_told_and_changes_nothing(
     assert payments.after(done, again, wanted) == done
 
 
+@pytest.mark.parametrize(("told", "reason"), DISAGREEMENTS, ids=lambda value: str(value)[:40])
+def test_new_money_for_a_payment_that_came_to_nothing_is_told_and_changes_nothing(
+    told: dict[str, Any], reason: str
+) -> None:
+    """Fault 60: what was decided stays, and nobody's money is kept quietly."""
+    is_other = reason.startswith("Paid by another")
+    wanted = Decision(review_reason=f"Paid once more. {reason}") if is_other else LEAVE
+    given_up = replace(position("FAILED"), is_given_up=True)
+    assert payments.decide(given_up, fact(Told.PAID, **told)) == wanted
+    assert payments.decide(given_up, fact(Told.PAID)) == LEAVE
+
+
 def test_money_for_an_invoice_granted_on_trust_that_is_not_the_quoted_money_is_told() -> None:
     """Fault 61: the credits are there already, so nothing can be held back."""
     on_trust = position("COMPLETED", "INVOICE")

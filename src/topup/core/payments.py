@@ -68,8 +68,8 @@ class Position:
 class Decision:
     """The status to write (None: leave all as it is), whether credits are due now, and why an admin must look.
 
-    A reason without a status is money that does not fit a payment which stands COMPLETED, because it came once more or
-    not as invoiced: the payment stays as it is, and somebody is told.
+    A reason without a status is money that does not fit a payment which is decided, because it came once more or not as
+    invoiced: the payment stays as it is, and somebody is told.
 
     Money and credits come together, but for an invoice that was granted on trust: `is_money_in` says that it came.
     """
@@ -86,7 +86,7 @@ LEAVE = Decision()
 def decide(position: Position, fact: Fact) -> Decision:
     """What a fact changes. The same fact again changes nothing, since the state it led to leaves it."""
     if position.is_given_up:
-        return LEAVE
+        return _once_more(position, fact) if fact.told is Told.PAID else LEAVE
     match fact.told:
         case Told.PAID:
             return _paid(position, fact)
@@ -130,8 +130,7 @@ def after(position: Position, fact: Fact, decision: Decision) -> Position:
 def _paid(position: Position, fact: Fact) -> Decision:
     is_on_trust = position.channel == "INVOICE" and position.status == "COMPLETED" and not position.is_paid
     if position.status == "COMPLETED" and not is_on_trust:
-        other = _another_object(position, fact)
-        return LEAVE if other is None else Decision(review_reason=f"Paid once more. {other}")
+        return _once_more(position, fact)
     if position.status == "REVIEW":
         return LEAVE
     reason = disagreement(position, fact)
@@ -142,6 +141,12 @@ def _paid(position: Position, fact: Fact) -> Decision:
         # from the price.
         return LEAVE
     return _review(position, reason)
+
+
+def _once_more(position: Position, fact: Fact) -> Decision:
+    """Money by another way than the one on record is new money; the rest was told before."""
+    other = _another_object(position, fact)
+    return LEAVE if other is None else Decision(review_reason=f"Paid once more. {other}")
 
 
 def disagreement(position: Position, fact: Fact) -> str | None:
