@@ -13,9 +13,7 @@ from topup.core.reconciling import AGREES, Discrepancy, Kind, Object, Verdict
 PAYMENT = UUID(int=1)
 OPEN = Position("CHECKOUT", "PENDING", 1000, "gbp", is_live=False, session_id="cs_1", intent_id=None, invoice_id=None)
 COMPLETED = replace(OPEN, status="COMPLETED", intent_id="pi_1", is_paid=True)
-PAID = Fact(
-    Told.PAID, "CHECKOUT", is_live=False, session_id="cs_1", intent_id="pi_1", paid_minor=1000, currency="gbp"
-)
+PAID = Fact(Told.PAID, "CHECKOUT", is_live=False, session_id="cs_1", intent_id="pi_1", paid_minor=1000, currency="gbp")
 
 
 def seen(fact: Fact | None, **changes: Any) -> Object:

@@ -4,12 +4,12 @@ Written from the documents and not from the rules: even the hash of a line is pu
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from topup.ledger.book import Account, Line, Transfer
+from topup.ledger.book import Account, Book, Line, Transfer
 
 if TYPE_CHECKING:
     from tests.ledger.paper import Paper
@@ -26,6 +26,14 @@ def check(paper: "Paper") -> None:
     _check_lots(paper)
     _check_holds(paper)
     _check_sides(paper, transfers.values())
+
+
+def check_record(done: Book, before: Mapping[UUID, object], after: Mapping[UUID, object]) -> None:
+    """What a command changed is noted to be written, and what it made is noted as new alone."""
+    new = done.new_lots.keys() | done.new_holds.keys()
+    changed = done.changed_accounts.keys() | done.changed_lots.keys() | done.changed_holds.keys()
+    assert not new & changed
+    assert {id_ for id_, stand in after.items() if before.get(id_) != stand} <= new | changed
 
 
 def _check_chain(account: Account, lines: list[Line], transfers: dict[UUID, Transfer]) -> None:

@@ -47,7 +47,9 @@ class Paper:
     def do(self, command: commands.Command) -> commands.Outcome:
         """Apply a command, keep what it wrote, and check the whole ledger."""
         working = self._load()
+        before = _stand(working)
         outcome = rules.apply(working, command)
+        ledger_invariants.check_record(working, before, _stand(working))
         self._keep(working)
         ledger_invariants.check(self)
         return outcome
@@ -162,3 +164,11 @@ class Paper:
         self.holds.update(done.new_holds)
         self.transfers += [transfer for transfer in done.transfers if transfer.id not in known]
         self.lines += [line for line in done.lines if line.entry.transfer_id not in known]
+
+
+def _stand(working: Book) -> dict[UUID, object]:
+    """Every account, lot and hold as it stands."""
+    stand: dict[UUID, object] = {lot.id: (lot.remaining, lot.held) for lot in working.lots.values()}
+    stand |= {one.id: (one.balance, one.held, one.debt, one.seq) for one in working.accounts.values()}
+    stand |= {one.id: (one.status, one.captured, one.uncaptured()) for one in working.holds.values()}
+    return stand

@@ -99,6 +99,35 @@ def test_taking_back_touches_one_allocation_and_leaves_what_is_held(
     assert (pool.balance, student.balance, student.held) == (5, 5, 5)
 
 
+@pytest.mark.parametrize("sessions", [0, -1, 2**53])
+def test_a_number_that_no_movement_has_is_not_taken_back(
+    paper: Paper, pool: Account, student: Account, sessions: int
+) -> None:
+    """Fault 65."""
+    paper.credit(pool, 10)
+    given = allocate(paper, pool, student, 3)
+    assert take_back(paper, student, pool, given, sessions) == commands.Denied("amount_out_of_range", required=sessions)
+
+
+@pytest.mark.parametrize("sessions", [1, 2**53 - 1])
+def test_as_few_or_as_many_are_taken_back_as_any_movement_has(
+    paper: Paper, pool: Account, student: Account, sessions: int
+) -> None:
+    """Fault 65."""
+    paper.credit(pool, sessions)
+    given = allocate(paper, pool, student, sessions)
+    take_back(paper, student, pool, given, sessions)
+    assert (pool.balance, student.balance) == (sessions, 0)
+
+
+def test_sessions_go_back_to_another_account_that_exists(paper: Paper, pool: Account, student: Account) -> None:
+    paper.credit(pool, 10)
+    allocate(paper, pool, student, 3)
+    nowhere = commands.TakeBack(student.id, ids.new(), None, None, paper.cause(), "user:m")
+    assert paper.do(nowhere) == commands.Denied("unknown_account")
+    assert take_back(paper, student, student, None) == commands.Denied("same_account")
+
+
 def test_everything_from_a_pool_goes_back_and_nothing_that_came_otherwise(
     paper: Paper, pool: Account, student: Account
 ) -> None:
@@ -136,7 +165,8 @@ def test_an_allocation_cannot_be_spent_from_its_end_on_and_notes_what_is_to_go_b
     assert refused == commands.Denied("insufficient_credits", 0, 1)
     assert paper._book is not None
     [end] = paper._book.allocation_ends
-    assert (end.account_id, end.credits) == (student.id, 4)
+    [lot] = student.lots
+    assert (end.account_id, end.seq, end.lot_id, end.credits) == (student.id, student.seq, lot.id, 4)
 
 
 def test_what_ended_comes_back_from_the_expired_with_its_own_end(paper: Paper, pool: Account, student: Account) -> None:

@@ -92,6 +92,19 @@ def test_expiry_takes_what_its_own_lot_still_has_and_nothing_else() -> None:
     assert paper.kinds(alice) == ["PURCHASE", "PURCHASE", "USAGE", "EXPIRY"]
 
 
+def test_each_expiry_of_a_lot_has_a_cause_of_its_own() -> None:
+    """Fault 41: by the lot and the line, since credits may come back to a lot that has ended and end again."""
+    paper = Paper()
+    alice = paper.account()
+    lot = paper.credit(alice, 10, valid_days=1)
+    spent = paper.spend(alice, 4)
+    paper.wait(days=1)
+    paper.settle(alice)
+    paper.reverse(spent)
+    causes = [(line.entry.cause.type, line.entry.cause.id) for line in paper.lines if line.entry.kind == "EXPIRY"]
+    assert causes == [("expiry", f"{lot.id}:3"), ("expiry", f"{lot.id}:5")]
+
+
 def test_lot_ends_its_days_after_it_came_in_and_not_after_it_was_bought() -> None:
     paper = Paper()
     lot = paper.credit(paper.account(), 10, valid_days=30)

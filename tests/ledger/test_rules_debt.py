@@ -64,6 +64,8 @@ def test_clawback_leaves_what_is_held_and_takes_it_when_it_comes_back(paper: Pap
     paper.release(hold)
     assert (alice.balance, alice.held, alice.debt, alice.available()) == (0, 0, 0, 0)
     assert paper.kinds(alice) == ["PURCHASE", "REFUND", "ADJUSTMENT", "ADJUSTMENT"]
+    causes = [(transfer.cause.type, transfer.cause.id) for transfer in paper.transfers[-2:]]
+    assert causes == [("debt_repayment", f"{hold.id}:out"), ("debt_repayment", f"{hold.id}:in")]
 
 
 def test_held_credits_are_captured_though_the_account_is_in_debt(paper: Paper, alice: Account) -> None:

@@ -1,8 +1,11 @@
 """Credits set aside: placed, captured, given back, and what happens when the lot or the hold ends meanwhile."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.ledger.paper import Paper
+from topup.core import ids
 from topup.ledger import commands
 from topup.ledger.book import Account, Hold
 
@@ -34,6 +37,21 @@ def test_hold_takes_lots_in_burn_order(paper: Paper, alice: Account) -> None:
     grant = paper.credit(alice, 10, priority=50)
     hold = paper.hold(alice, 15)
     assert [(part.lot, part.amount) for part in hold.parts] == [(grant, 10), (paid, 5)]
+
+
+def test_hold_is_told_as_it_stands_after_each_step(paper: Paper, alice: Account) -> None:
+    paper.credit(alice, 10)
+    hold_id, end = ids.new(), paper.now + timedelta(seconds=60)
+    command = commands.PlaceHold(alice.id, 6, hold_id, 60, "application:a", description="Essay")
+    assert paper.done(command).hold == commands.HoldView(hold_id, alice.id, 6, 0, "OPEN", end)
+    hold = paper.holds[hold_id]
+    assert (hold.description, hold.actor, hold.created_at) == ("Essay", "application:a", paper.now)
+    captured = paper.capture(hold, 2, is_final=False)
+    assert isinstance(captured, commands.Done)
+    assert captured.hold == commands.HoldView(hold_id, alice.id, 6, 2, "OPEN", end)
+    released = paper.release(hold)
+    assert isinstance(released, commands.Done)
+    assert released.hold == commands.HoldView(hold_id, alice.id, 6, 2, "RELEASED", end)
 
 
 def test_held_credits_cannot_be_spent_or_held_again(paper: Paper, alice: Account) -> None:

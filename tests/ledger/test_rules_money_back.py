@@ -55,6 +55,17 @@ def test_what_was_taken_from_elsewhere_goes_back_there_and_the_last_taken_comes_
     assert stock(paper, alice) == before
 
 
+def test_lots_are_taken_from_and_given_back_to_by_whose_they_are_and_not_by_their_age(
+    paper: Paper, alice: Account
+) -> None:
+    """Fault 47: a gift that is older than the purchase is still taken last."""
+    gift = paper.credit(alice, 4, kind="PROMOTION", priority=50)
+    other = paper.credit(alice, 6, payment_id=Q)
+    own = paper.credit(alice, 10, payment_id=P)
+    assert paper.moved(paper.clawback(alice, 20, payment_id=P)) == [(own, -10), (other, -6), (gift, -4)]
+    assert paper.moved(paper.give_back(alice, 20, P)) == [(gift, 4), (other, 6), (own, 10)]
+
+
 @pytest.mark.parametrize("steps", list(itertools.product([1, 5, 9, -1, -4], repeat=3)))
 def test_taking_and_giving_in_steps_ends_where_one_step_would(steps: tuple[int, ...]) -> None:
     """Faults 5 and 47: only the level counts."""
@@ -124,6 +135,23 @@ def test_dispute_that_is_told_again_changes_nothing(paper: Paper, alice: Account
     assert (paper.holds, len(paper.lines)) == (holds, lines)
 
 
+def test_hold_of_a_dispute_is_told_as_it_stands(paper: Paper, alice: Account) -> None:
+    paper.credit(alice, 10, payment_id=P)
+
+    def told(credits_max: int) -> commands.HoldView | None:
+        return paper.done(commands.HoldDisputed(alice.id, P, credits_max, ids.new(), "stripe")).hold
+
+    assert told(0) is None
+    first = told(4)
+    assert first is not None
+    assert (first.credits, first.status, told(4)) == (4, "OPEN", first)
+    second = told(6)
+    assert second is not None
+    assert (second.id != first.id, paper.holds[first.id].status) == (True, "RELEASED")
+    assert told(0) is None
+    assert {hold.id: hold.status for hold in paper.holds.values()} == {first.id: "RELEASED", second.id: "RELEASED"}
+
+
 def test_lost_dispute_takes_what_was_held_for_it(paper: Paper, alice: Account) -> None:
     own = paper.credit(alice, 10, payment_id=P)
     paper.spend(alice, 4)
@@ -132,6 +160,17 @@ def test_lost_dispute_takes_what_was_held_for_it(paper: Paper, alice: Account) -
     assert paper.moved(entry) == [(own, -6)]
     [hold] = paper.holds.values()
     assert (hold.status, hold.captured, alice.held, alice.debt) == ("CAPTURED", 6, 0, 4)
+
+
+def test_all_that_a_lost_dispute_took_is_captured_whatever_the_lots_and_steps(paper: Paper, alice: Account) -> None:
+    for credits_in in (4, 3, 2):
+        paper.credit(alice, credits_in, payment_id=P)
+    paper.dispute(alice, 9, P)
+    paper.clawback(alice, 5, payment_id=P)
+    [hold] = paper.holds.values()
+    assert (hold.status, hold.captured, hold.closed_at) == ("OPEN", 5, None)
+    paper.clawback(alice, 4, payment_id=P)
+    assert (hold.status, hold.captured, hold.closed_at) == ("CAPTURED", 9, paper.now)
 
 
 def test_clawback_takes_free_credits_of_a_disputed_lot_before_held_ones(paper: Paper, alice: Account) -> None:
@@ -192,6 +231,29 @@ def test_debt_that_was_repaid_meanwhile_comes_back_as_a_lot_on_the_purchases_ter
     assert (alice.balance, alice.debt, alice.available()) == (7, 0, 7)
     [back] = alice.lots
     assert (back.amount, back.payment_id, back.expires_at, back.priority) == (7, P, own.expires_at, 100)
+
+
+def test_terms_of_what_comes_back_are_those_of_the_payments_oldest_lot_on_the_account(
+    paper: Paper, alice: Account
+) -> None:
+    """Not of what else is there, nor of what went on to somebody else."""
+    bob = paper.account()
+    paper.credit(bob, 1, valid_days=1, payment_id=P)
+    paper.credit(alice, 1, valid_days=2, payment_id=Q)
+    oldest = paper.credit(alice, 5, valid_days=5, payment_id=P)
+    paper.credit(alice, 5, valid_days=4, payment_id=P)
+    paper.spend(alice, 11)
+    paper.clawback(alice, 10, payment_id=P)
+    paper.credit(alice, 10)
+    paper.give_back(alice, 10, P)
+    [back] = [lot for lot in alice.lots if lot.remaining]
+    assert (back.remaining, back.payment_id, back.expires_at) == (10, P, oldest.expires_at)
+
+
+def test_what_comes_back_of_a_payment_that_brought_no_lot_never_ends(paper: Paper, alice: Account) -> None:
+    paper.give_back(alice, 3, P)
+    [back] = alice.lots
+    assert (back.remaining, back.priority, back.expires_at, back.source, back.payment_id) == (3, 100, None, "REFUND", P)
 
 
 def test_hold_of_a_host_keeps_its_promise_and_what_it_releases_is_held_at_the_next_look(

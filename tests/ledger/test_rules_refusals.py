@@ -198,6 +198,18 @@ def test_refusal_for_want_of_credit_says_what_there_is_and_what_it_takes(scene: 
     assert outcome == commands.Denied("insufficient_credits", available=100, required=101)
 
 
+@pytest.mark.parametrize("credits_back", [0, -1, MAX + 1])
+def test_refusal_of_a_number_that_no_movement_has_says_the_number(scene: Scene, credits_back: int) -> None:
+    """Fault 65."""
+    for command in (credit(scene, credits_back), spend(scene, credits_back), clawback(scene, credits_back)):
+        assert scene.paper.do(command) == commands.Denied("amount_out_of_range", required=credits_back)
+
+
+def test_refusal_to_reverse_says_what_the_line_is(scene: Scene) -> None:
+    outcome = scene.paper.do(reverse(scene, scene.bought))
+    assert outcome == commands.Denied("not_reversible", details={"kind": "PURCHASE"})
+
+
 def test_credit_that_has_expired_already_is_refused(scene: Scene) -> None:
     command = commands.Credit(scene.alice.id, 1, "ADJUSTMENT", scene.cause(), "user:admin", expires_at=scene.paper.now)
     assert scene.paper.do(command) == commands.Denied("already_expired")
