@@ -49,3 +49,8 @@ def test_what_has_not_the_shape_of_a_key_is_none(text: str) -> None:
 def test_scopes_open_themselves_and_admin_opens_all(scopes: set[Scope], opens: set[Scope]) -> None:
     application = api_keys.Application(ids.new(), ids.new(), "Host", frozenset(scopes))
     assert {scope for scope in api_keys.SCOPES if application.may(scope)} == opens
+
+
+@pytest.mark.parametrize("last", range(256))
+def test_prefix_has_sixteen_letters_whatever_its_bytes_are(last: int) -> None:
+    assert len(api_keys.build(bytes([*PREFIX[:-1], last]), SECRET).prefix) == 16

@@ -33,5 +33,6 @@ def test_a_demo_allows_its_one_machine_more_but_no_address_more() -> None:
     caller = limits.Caller("127.0.0.1", limits.DEMO_ALLOWANCE)
     widened = limits.of_caller(KEY, limits.SIGN_UP_OF_CALLER, caller).limit
     assert widened.burst == limits.SIGN_UP_OF_CALLER.burst * limits.DEMO_ALLOWANCE
+    assert widened.every_seconds == limits.SIGN_UP_OF_CALLER.every_seconds / limits.DEMO_ALLOWANCE
     pair = limits.of_pair(KEY, limits.CODE_TO_ADDRESS_BY_CALLER, caller, "alice@example.com").limit
     assert pair == limits.CODE_TO_ADDRESS_BY_CALLER

@@ -16,6 +16,7 @@ from topup.core import money
         (500, "jpy", "JP¥500", "JP¥500 JPY"),
         (5010, "kwd", "KWD5.010", "KWD5.010"),
         (50000, "isk", "ISK500", "ISK500"),
+        (50050, "isk", "ISK500.50", "ISK500.50"),
         (17500, "huf", "HUF175.00", "HUF175.00"),
     ],
 )
@@ -69,3 +70,9 @@ def test_amounts_are_read_as_people_type_them(text: str, currency: str, minor: i
 )
 def test_what_is_no_amount_is_none(text: str) -> None:
     assert money.typed(text, "gbp") == 0
+
+
+@pytest.mark.parametrize(("currency", "step_minor"), [("gbp", 1), ("jpy", 1), ("KWD", 10), ("isk", 100), ("UGX", 100)])
+def test_prices_differ_by_what_can_be_charged(currency: str, step_minor: int) -> None:
+    """Fault 64."""
+    assert money.step_minor(currency) == step_minor

@@ -229,6 +229,8 @@ def test_expired_credits_count_first_and_are_uncounted_last() -> None:
     assert (plan.credits, plan.expired_instead) == (70, 30)
     plan = money_back.plan(purchase, Money(500, 0, 0), Taken(70, 30), expired=30)
     assert (plan.credits, plan.expired_instead) == (-50, 0)
+    plan = money_back.plan(purchase, Money(1000, 0, 0), Taken(20, 30), expired=30)
+    assert (plan.credits, plan.expired_instead) == (50, 0), "none counts twice"
     plan = money_back.plan(purchase, Money(0, 0, 0), Taken(70, 30), expired=30)
     assert (plan.credits, plan.expired_instead) == (-70, -30)
 
@@ -247,3 +249,18 @@ def test_open_disputes_hold_what_losing_them_would_take() -> None:
 
 def test_without_a_charge_nothing_is_taken() -> None:
     assert money_back.plan(Purchase(0, 100), Money(10, 0, 0), Taken(0, 0), expired=0).credits == 0
+
+
+def test_money_is_counted_by_what_became_of_each_refund_and_dispute() -> None:
+    """Said in figures, since the histories above count both sides with the same function."""
+    refunds = [Refund(100, "succeeded"), Refund(30, "pending"), Refund(500, "failed")]
+    disputes = [
+        Dispute(1, "lost"),
+        Dispute(2, "lost"),
+        Dispute(4, "needs_response"),
+        Dispute(8, "under_review"),
+        Dispute(16, "won"),
+        Dispute(32, "warning_needs_response"),
+    ]
+    assert money_back.count(refunds, disputes) == Money(refunded_minor=130, lost_minor=3, open_minor=12)
+    assert money_back.count([], []) == Money(0, 0, 0)

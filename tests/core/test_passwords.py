@@ -26,3 +26,8 @@ def test_a_seal_made_with_weaker_figures_is_outdated() -> None:
 def test_nobodys_seal_costs_what_everybodys_costs() -> None:
     """Fault 74: an unknown address must take as long as a known one."""
     assert not passwords.is_outdated(passwords.NOBODYS)
+
+
+def test_a_seal_is_made_with_the_salt_that_it_was_given() -> None:
+    assert passwords.seal("password", SALT) == passwords.seal("password", SALT)
+    assert passwords.seal("password", SALT) != passwords.seal("password", SALT[::-1])

@@ -28,3 +28,8 @@ def test_price_that_stripe_would_refuse_is_refused_before_anything_is_written(
     with pytest.raises(errors.Conflict) as caught:
         quotes.ensure_chargeable(price_minor, currency)
     assert caught.value.code == code
+
+
+def test_refusal_names_the_price_as_people_read_it() -> None:
+    with pytest.raises(errors.Conflict, match=r"£0\.29 GBP"):
+        quotes.ensure_chargeable(29, "gbp")

@@ -92,3 +92,24 @@ def test_buyer_never_gets_money_for_a_credit_that_is_kept(paid: int, granted: in
             whole = refund_quotes.whole_credits_minor(found, amount_minor)
             assert 0 <= whole <= amount_minor
             assert whole * granted < found.purchase.share(whole) * paid + granted
+
+
+@pytest.mark.parametrize(
+    ("changes", "amount_minor", "word"),
+    [
+        ({}, 1000, None),
+        ({"money": Money(300, 0, 0), "taken": Taken(30, 0)}, 700, "The rest of the money has gone back already."),
+        ({"money": Money(1000, 0, 0), "taken": Taken(100, 0)}, 0, "All of the money has gone back already."),
+        ({"money": Money(0, 0, 1)}, 0, "The payment is disputed, so the bank decides about the money."),
+    ],
+)
+def test_admin_is_told_why_it_is_not_everything(changes: dict[str, Any], amount_minor: int, word: str | None) -> None:
+    quote = refund_quotes.for_admin(case(**changes))
+    assert (quote.amount_minor, quote.reason) == (amount_minor, word)
+
+
+@pytest.mark.parametrize(("asked_minor", "given_minor"), [(1, 0), (9, 0), (10, 10), (19, 10), (700, 700), (900, 700)])
+def test_second_refund_gives_whole_credits_of_what_is_left(asked_minor: int, given_minor: int) -> None:
+    """Ten minor units a credit, of which thirty have gone back already."""
+    found = case(money=Money(300, 0, 0), taken=Taken(30, 0), unspent=70)
+    assert refund_quotes.whole_credits_minor(found, asked_minor) == given_minor

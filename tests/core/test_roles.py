@@ -37,3 +37,9 @@ def test_a_manager_withdraws_a_student_who_has_not_come_and_removes_nobody() -> 
     assert roles.may("MANAGER", roles.call_of_removal("STUDENT", has_come=False))
     assert not roles.may("MANAGER", roles.call_of_removal("STUDENT", has_come=True))
     assert not roles.may("MANAGER", roles.call_of_removal("BILLING", has_come=False))
+
+
+def test_inviting_students_is_another_call_than_inviting_staff() -> None:
+    assert roles.call_of_invitation("STUDENT") == "invite_student"
+    staff: tuple[Role, ...] = ("OWNER", "BILLING", "MANAGER")
+    assert {roles.call_of_invitation(role) for role in staff} == {"invite_staff"}

@@ -1,5 +1,6 @@
 """What a roster says and what is wrong with it, line by line."""
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -95,3 +96,10 @@ def test_a_rows_key_is_its_content_and_not_its_place() -> None:
     moved = rosters.read(b"name,quantity,email\n\n,1,A@example.com\n").rows[0]
     other = rosters.read(b"email,quantity\na@example.com,2\n").rows[0]
     assert one.key() == moved.key() != other.key()
+
+
+def test_another_end_makes_another_row_and_a_key_stays_what_it_was() -> None:
+    """What was imported by an earlier version is known by its key, and given once."""
+    rows = rosters.read(b"email,quantity,expiresAt\na@example.com,1,\nb@example.com,1,2030-01-31\n").rows
+    said = [b"a@example.com\n1\n", b"b@example.com\n1\n2030-02-01T00:00:00+00:00"]
+    assert [row.key() for row in rows] == [hashlib.sha256(words).hexdigest() for words in said]
