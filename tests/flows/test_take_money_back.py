@@ -380,3 +380,19 @@ async def _level(
     async with till.pool.connection() as conn:
         [locked] = await payments.lock_many(conn, [payment.id])
         await level_credits.level(conn, locked, read_charge.Told(1000, made, disputed))
+
+
+async def test_what_came_back_as_a_lot_of_its_own_and_was_spent_does_not_stop_the_next_way_back(till: Till) -> None:
+    """Fault 47: twice all is spent, refunded and bought anew, and twice the refund fails after that."""
+    payment = await till.buy()
+    await till.spend(100)
+    for _ in range(2):
+        till.refund_at_stripe(payment)
+        await till.hear()
+        assert await till.figures() == (-100, 0, 100)
+        await till.buy()
+        assert await till.figures() == (0, 0, 0)
+        till.end_refund(till.refunds_at_stripe(payment)[0].id, "failed")
+        await till.hear()
+        assert await till.figures() == (100, 0, 0)
+        await till.spend(100)

@@ -147,7 +147,10 @@ class Paper:
                 of_payment = lost.setdefault(UUID(line.entry.cause.id.partition(":")[0]), {})
                 for lot_id, change in line.lot_moves:
                     of_payment[lot_id] = of_payment.get(lot_id, 0) - change
-        return lost
+        return {
+            payment_id: {lot_id: credits_lost for lot_id, credits_lost in of_lots.items() if credits_lost > 0}
+            for payment_id, of_lots in lost.items()
+        }
 
     def _original(self, line: Line) -> book.Original:
         entry = line.entry

@@ -187,7 +187,7 @@ async def _load_lost(conn: sql.Connection, working: book.Book, asked: Sequence[c
     rows = await ledger.lost_lots(conn, [command.account_id for command in returning], payment_ids)
     await _load_missing_lots(conn, working, (row.lot_id for row in rows))
     for row in rows:
-        if row.lost:
+        if row.lost > 0:  # less where it came back as a lot of its own
             working.lost.setdefault(row.payment_id, {})[row.lot_id] = row.lost
 
 
