@@ -73,6 +73,12 @@ async def test_form_that_is_sent_twice_is_one_refund(
     assert len(stripe_box.client.refunds.list().data) == 1
 
 
+async def test_sum_of_nothing_is_refused(client: httpx2.AsyncClient, bought: str, stripe_box: StripeBox) -> None:
+    page = (await client.get(f"{bought}/refund")).text
+    assert (await send(client, page, f"{bought}/refund", amount="0")).status_code == 409
+    assert stripe_box.client.refunds.list().data == []
+
+
 async def test_quote_that_has_changed_meanwhile_is_read_again(
     house: houses.House, client: httpx2.AsyncClient, bought: str, database_url: str, stripe_box: StripeBox
 ) -> None:

@@ -176,7 +176,7 @@ def _amount(order: Order, case: Case) -> int:
         raise errors.Conflict(found.reason or "Nothing can go back.", code="not_refundable")
     if order.amount_minor is None:
         return found.amount_minor
-    if order.amount_minor > found.amount_minor:
+    if not 1 <= order.amount_minor <= found.amount_minor:
         why = f" {found.reason}" if found.reason else ""
         sentence = f"At most {found.amount_minor} (minor units) can go back now.{why}"
         raise errors.Conflict(sentence, code="amount_not_refundable")
