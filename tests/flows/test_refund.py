@@ -209,6 +209,15 @@ async def test_kill_between_stripes_answer_and_our_write_loses_nothing(till: Til
     assert (await till.figures(), len(till.refunds_at_stripe(payment))) == ((50, 0, 0), 1)
 
 
+async def test_same_request_waits_until_a_standby_has_the_first_one(till: Till) -> None:
+    """Faults 20 and 49: the commit of the first may never have been confirmed. Only a transaction that writes waits."""
+    order = till.order(await till.buy())
+    made = await till.give(order)
+    [(before,)] = await till.rows("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
+    assert (await till.give(order)).id == made.id
+    assert await till.rows("SELECT pg_snapshot_xmax(pg_current_snapshot())::text") != [(before,)]
+
+
 async def test_refund_that_stripe_never_heard_of_is_undone_after_a_day(till: Till) -> None:
     """Fault 32: the key may be forgotten by then, so it is not used again."""
     payment = await till.buy()

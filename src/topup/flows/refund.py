@@ -17,7 +17,7 @@ from topup import errors
 from topup.core import ids, refund_quotes
 from topup.core.money_back import Purchase, Taken
 from topup.core.refund_quotes import Case, Quote
-from topup.db import ledger, money_back, payments, refunds, sql
+from topup.db import connections, ledger, money_back, payments, refunds, sql
 from topup.db.payments import Payment
 from topup.db.refunds import Refund
 from topup.flows import level_credits, read_charge, settle
@@ -70,6 +70,9 @@ async def give(pool: Pool, stripe: protocol.Stripe, order: Order) -> Refund:
         payment = await _find(conn, order.asker, order.payment_id)
         now = await ledger.now(conn)
         refund = await refunds.find_by_request(conn, order.request_key)
+        if refund is not None:
+            # Stripe is asked only for what a fail-over does not forget: else the next one would be another refund.
+            await connections.confirm(conn)
     if refund is None:
         paid_by = await read_charge.intents(stripe, payment)
         refund = await _write(pool, order, paid_by)
