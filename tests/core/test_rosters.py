@@ -38,6 +38,32 @@ def test_an_end_is_a_day_or_a_time_with_its_offset(ends: str) -> None:
     assert faults(f"email,quantity,expiresAt\na@example.com,1,{ends}\n") == [(2, "expiresAt")]
 
 
+def test_a_time_with_its_offset_is_that_moment_and_the_same_row_in_any_offset() -> None:
+    lines = (b"email,quantity,expiresAt", b"a@example.com,1,2030-01-31T12:00:00+02:00", b"b@example.com,1,")
+    there, never = rosters.read(b"\n".join(lines)).rows
+    [here] = rosters.read(b"email,quantity,expiresAt\na@example.com,1,2030-01-31T10:00:00Z").rows
+    assert here.ends_at == datetime(2030, 1, 31, 10, tzinfo=UTC)
+    assert (here.ends_at, here.key(), never.ends_at) == (there.ends_at, there.key(), None)
+
+
+@pytest.mark.parametrize("name", ["x" * (rosters.NAME_LENGTH_MAX + 1), "two\nlines", "bell\a", "\u202eevil"])
+def test_a_name_is_one_short_line(name: str) -> None:
+    assert faults(f'email,quantity,name\na@example.com,1,"{name}"\n') == [(2, "name")]
+
+
+@pytest.mark.parametrize("name", ["x" * rosters.NAME_LENGTH_MAX, "Zoë Ångström-O’Neil", "李小龍"])
+def test_a_name_may_be_anybodys(name: str) -> None:
+    [row] = rosters.read(f"email,quantity,name\na@example.com,1,{name}\n".encode()).rows
+    assert row.name == name
+
+
+def test_a_row_without_a_name_has_none() -> None:
+    rows = (
+        rosters.read(b"email,quantity,name\na@example.com,1,\n").rows + rosters.read(b"email,quantity\nb@x.org,1").rows
+    )
+    assert [row.name for row in rows] == [None, None]
+
+
 def test_all_that_is_wrong_is_told_at_once() -> None:
     text = (
         "email,quantity\nnobody,1\na@example.com,0\nA@example.com,1\na@example.com,2\nb@example.com\nc@example.com,1\n"
