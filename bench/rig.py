@@ -64,12 +64,18 @@ def bench() -> Iterator[Bench]:
     """A fresh server with fsync, full page writes and synchronous commit on."""
     with tempfile.TemporaryDirectory(prefix="topup-bench-") as folder:
         path = Path(folder) / "pg"
-        with embedded.running(path, settings=SERVER_SETTINGS) as server:
+        with embedded.running(path, settings={**SERVER_SETTINGS, **_slow_commits()}) as server:
             with psycopg.connect(server.dsn, autocommit=True) as connection:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
             migrate.upgrade(server.dsn_for(DATABASE))
             yield Bench(server)
         embedded.erase(path)
+
+
+def _slow_commits() -> dict[str, str]:
+    """Each commit waits longer by so many microseconds, where TOPUP_BENCH_COMMIT_US says so: a disk far away."""
+    longer_us = os.environ.get("TOPUP_BENCH_COMMIT_US", "")
+    return {"commit_delay": longer_us, "commit_siblings": "0"} if longer_us else {}
 
 
 @dataclass(frozen=True)
