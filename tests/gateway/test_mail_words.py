@@ -146,6 +146,22 @@ def test_a_review_alert_names_the_payment_and_both_amounts() -> None:
     assert "Package" not in sent.text
 
 
+def test_alerts_about_a_payment_lead_to_its_page_at_the_desk() -> None:
+    page = f"https://shop.example/admin/payments/{RECEIPT['paymentId']}"
+    for kind in (mails.REVIEW_ALERT, mails.MONEY_BACK_ALERT):
+        sent = written(kind)
+        assert f"{page}\n" in sent.text
+        assert f'href="{page}"' in sent.html
+    assert page not in written(mails.MONEY_BACK).text
+
+
+def test_a_review_alert_warns_of_granting_the_credits_by_hand() -> None:
+    sent = written(mails.REVIEW_ALERT)
+    for said in (sent.text, sent.html):
+        assert "Do not grant credits by hand" in said
+        assert "grant the credits as an" not in said
+
+
 def test_a_reminder_says_how_many_end_and_when() -> None:
     sent = written(mails.EXPIRY_REMINDER)
     assert sent.subject == "40 credits end on 3 December 2026"

@@ -69,6 +69,7 @@ def _of_the_house(brand: Brand) -> dict[str, Any]:
         "frontend_url": address,
         "frontend_host": urlsplit(address).netloc,
         "account_url": f"{address}/account",
+        "desk_url": f"{address}/admin",
         "sessions_url": f"{address}/sessions",
         "sign_in_url": f"{address}/sign-in",
         "invitation_url": f"{address}/invitation",
@@ -159,6 +160,7 @@ def _money_back(details: Mapping[str, Any]) -> dict[str, Any]:
     figures = {name: {**details, "credits": int(details[name])} for name in ("takenBack", "held", "debt")}
     return {
         **_bought(details),
+        "payment_id": str(details["paymentId"]),
         **money_back_words.of(str(details["happened"]), price),
         **{name: _counted(figure)["counted"] if figure["credits"] else None for name, figure in figures.items()},
     }
