@@ -17,6 +17,7 @@ from topup.db import accounts
 from topup.flows import receive, show_account
 from topup.ledger import commands, journal
 from topup.runtime import house as houses
+from topup.web.pages import admin_account
 
 DESK_PAGES = ("/admin", "/admin?q=a", "/admin/events", "/admin/packages", "/admin/packages/new")
 
@@ -146,6 +147,14 @@ async def test_credits_given_at_the_desk_are_there_once_however_often_the_form_i
     seen = visits.text(await desk.get(f"{page_of(wolf)}?done=given"))
     assert "The credits are there." in seen
     assert "Goodwill" in seen
+
+
+def test_a_gift_that_was_refused_in_a_batch_that_failed_counts_by_its_last_word() -> None:
+    verdict = admin_account.Verdict()
+    assert verdict.word(commands.Denied("account_frozen")).status == 409
+    assert verdict.refusal is not None
+    assert verdict.word(commands.Done()).status == 201
+    assert verdict.refusal is None
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,19 @@ DONE_STATUS, REFUSED_STATUS = 201, 409
 DONE = {"given": "The credits are there.", "undone": "The credits are back.", "thawed": "The account is free again."}
 Short = Annotated[str, Query(max_length=40)]
 
+
+class Verdict:
+    """What became of one form. The last word counts: a batch that failed is decided again, in halves."""
+
+    def __init__(self) -> None:
+        self.refusal: errors.TopupError | None = None
+
+    def word(self, outcome: commands.Outcome) -> Answer:
+        """The answer to keep for the form's key."""
+        self.refusal = refusals.of(outcome) if isinstance(outcome, commands.Denied) else None
+        return Answer(REFUSED_STATUS if self.refusal else DONE_STATUS, "{}")
+
+
 router = APIRouter(include_in_schema=False, prefix=f"{admin_door.HOME}/accounts")
 
 
@@ -99,17 +112,10 @@ async def _do(
     """Have the ledger do it once for this form, however often it is sent."""
     fingerprint = hashlib.sha256(f"{account_id} {sorted(values.items())}".encode()).digest()
     key = Key(entry.admin.actor, f"desk {word}", desk.id_of(values[KEY]).hex)
-    refusal: list[errors.TopupError] = []
-
-    def told(outcome: commands.Outcome) -> Answer:
-        if isinstance(outcome, commands.Denied):
-            refusal.append(refusals.of(outcome))
-            return Answer(REFUSED_STATUS, "{}")
-        return Answer(DONE_STATUS, "{}")
-
-    answer = await house.requests.submit(requests.Request(key, fingerprint, command, told))
-    if refusal:
-        return await _page(request, house, entry, account_id, form=forms.refused(values, refusal[0]), status=409)
+    verdict = Verdict()
+    answer = await house.requests.submit(requests.Request(key, fingerprint, command, verdict.word))
+    if verdict.refusal:
+        return await _page(request, house, entry, account_id, form=forms.refused(values, verdict.refusal), status=409)
     if not isinstance(answer, Answer) or answer.status != DONE_STATUS:
         again = errors.Conflict("This form was sent before. Look at the statement before you send it again.")
         return await _page(request, house, entry, account_id, form=forms.refused({}, again), status=409)
