@@ -18,16 +18,16 @@ commands = typer.Typer()
 
 @commands.command()
 def backup(
-    target: Annotated[Path, typer.Argument(help="A new file, or a folder to put one into.")],
+    target: Annotated[str, typer.Argument(help="A new file, or a folder/ to put one into.")],
     data: Annotated[Path | None, typer.Option(help="Back up the demo kept here.")] = None,
 ) -> None:
     """Write everything in the database, as it is at one moment, into one file, while all goes on."""
     from topup.runtime import logs, verifying
-    from topup.runtime.backups import taking
+    from topup.runtime.backups import archive, taking
 
     async def work(url: str) -> None:
-        taken = await taking.take(url, target, say=terminal.say)
-        terminal.say(f"{taken.manifest.sentence}, in {taken.path}.")
+        taken = await taking.take(url, archive.asked(target), say=terminal.say)
+        terminal.say(f"{taken.manifest.sentence}, in {taken.path.absolute()}.")
 
     terminal.prepare()
     logs.configure("critical")

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from topup import errors
 from topup.core import backups
 from topup.db import copying, outbox
 from topup.runtime import start
-from topup.runtime.backups import connecting, restoring, taking
+from topup.runtime.backups import archive, connecting, restoring, taking
 from topup.runtime.doctor import inside
 from topup.runtime.doctor.findings import State
 from topup.settings import Settings
@@ -302,3 +303,22 @@ def test_commands_say_what_they_do_and_no_secret(kept: Kept, empty_database_url:
     for one_run in (made, refused, done):
         assert password not in one_run.stdout + one_run.stderr
         assert "314159" not in one_run.stdout + one_run.stderr
+
+
+def test_a_target_that_ends_in_a_slash_is_a_folder_and_is_made(tmp_path: Path) -> None:
+    target = archive.asked(f"{tmp_path}/of/topup/")
+    assert target.is_dir()
+    assert archive.named(target, datetime(2026, 11, 29, 2, tzinfo=UTC)) == target / "topup-2026-11-29T020000Z.zip"
+    assert archive.asked(f"{tmp_path}/of/topup/") == target
+
+
+def test_a_target_without_a_slash_is_a_file_and_nothing_is_made(tmp_path: Path) -> None:
+    target = archive.asked(f"{tmp_path}/today.zip")
+    assert archive.named(target, datetime(2026, 11, 29, 2, tzinfo=UTC)) == target
+    assert not target.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.Unavailable, match="cannot be made"):
+        archive.asked(f"{tmp_path}/file/folder/")

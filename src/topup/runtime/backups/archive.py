@@ -29,6 +29,17 @@ def named(target: Path, taken_at: datetime) -> Path:
     return target / f"topup-{taken_at:%Y-%m-%dT%H%M%SZ}.zip" if target.is_dir() else target
 
 
+def asked(text: str) -> Path:
+    """What was typed for a target. One that ends in a slash is a folder, and is made where there is none."""
+    target = Path(text)
+    if text.endswith(os.sep):
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise errors.Unavailable(f"The folder {target} cannot be made ({error.strerror}).") from error
+    return target
+
+
 class Pen:
     """Writes one part and sums it up."""
 
