@@ -45,6 +45,13 @@ async def test_completed_credits_it_and_says_who_decided(till: Till) -> None:
     ] == ["started", "decided COMPLETED", "credited"]
 
 
+async def test_the_receipt_of_one_that_was_paid_otherwise_tells_what_was_paid(till: Till) -> None:
+    payment = await in_review(till)
+    await resolve(till, payment, "COMPLETED")
+    [(sum_minor,)] = await till.rows("SELECT details->'priceMinor' FROM outbox WHERE kind = 'receipt'")
+    assert sum_minor == 1000
+
+
 async def test_failed_credits_nothing_whatever_is_told_again_and_the_money_can_go_back(till: Till) -> None:
     """Fault 60: never silent, and never credited after all."""
     payment = await in_review(till)

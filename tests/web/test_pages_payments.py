@@ -10,7 +10,7 @@ from tests import people
 from tests.web import visits
 from topup.core.payments import Fact, Told
 from topup.db import payments
-from topup.flows import fulfil
+from topup.flows import fulfil, resolve_review
 from topup.runtime import house as houses
 from topup.settings import Settings
 
@@ -125,6 +125,28 @@ async def test_a_receipt_names_buyer_goods_price_and_reference(
     seen = visits.text(await client.get(f"/payments/{payment_id}/receipt"))
     for fact in ("Alice Arnold", EMAIL, "Starter Pack", "100 credits", "£10.00", "GBP", str(payment_id)):
         assert fact in seen
+
+
+async def test_one_that_was_paid_otherwise_shows_what_was_paid(
+    client: httpx2.AsyncClient, house: houses.House, payment_id: UUID
+) -> None:
+    """Fault 60: an admin completed it from review."""
+    async with house.pool.connection() as conn:
+        paid = Fact(Told.PAID, "CHECKOUT", is_live=False, session_id=SESSION, paid_minor=900, currency="gbp")
+        assert [one.word for one in await fulfil.apply(conn, [paid])] == ["review"]
+    await resolve_review.resolve(house.pool, payment_id, "COMPLETED", reason="A gift", actor="user:admin")
+    receipt = visits.text(await client.get(f"/payments/{payment_id}/receipt"))
+    assert "£9.00" in receipt
+    assert "£10.00" not in receipt
+    assert "Paid £9.00" in visits.text(await client.get(f"/payments/{payment_id}"))
+
+
+async def test_each_row_of_the_list_leads_to_the_payments_own_page(
+    client: httpx2.AsyncClient, payment_id: UUID
+) -> None:
+    link = f'<a href="/payments/{payment_id}">See the payment</a>'
+    assert link in (await client.get("/payments")).text
+    assert link not in (await client.get(f"/payments/{payment_id}")).text
 
 
 async def test_the_return_page_waits_by_htmx_and_without_javascript(

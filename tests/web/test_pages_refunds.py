@@ -63,6 +63,20 @@ async def test_buyer_is_shown_the_quote_agrees_and_reads_what_became_of_it(
     assert [one.amount for one in stripe_box.client.refunds.list().data] == [1000]
 
 
+@pytest.mark.parametrize(
+    ("amount", "short", "title"),
+    [("10", "Refunded", "100 credits, refunded"), ("4", "Partly refunded", "100 credits, partly refunded")],
+)
+async def test_what_went_back_is_said_in_the_list_on_its_page_and_on_the_way_back(
+    client: httpx2.AsyncClient, bought: str, stripe_box: StripeBox, amount: str, short: str, title: str
+) -> None:
+    await send(client, (await client.get(f"{bought}/refund")).text, f"{bought}/refund", amount=amount)
+    assert f">{short}</span>" in (await client.get("/payments")).text
+    [session] = stripe_box.sessions()
+    for page in (bought, f"/payments/return?session_id={session.id}"):
+        assert f"<h1>{title}</h1>" in (await client.get(page)).text
+
+
 async def test_form_that_is_sent_twice_is_one_refund(
     client: httpx2.AsyncClient, bought: str, stripe_box: StripeBox
 ) -> None:
@@ -129,5 +143,7 @@ async def test_dispute_is_told_in_plain_words_and_stops_refunds(
     await take_money_back.take(house.pool, house.stripe)
     told = visits.text(await client.get(bought))
     assert "£10.00 of this payment is disputed." in told
+    assert "100 credits, disputed" in told
+    assert ">Disputed</span>" in (await client.get("/payments")).text
     assert "No refund now: The payment is disputed" in told
     assert "Nothing can be refunded" in (await client.get(f"{bought}/refund")).text

@@ -58,6 +58,11 @@ class Payment:
     credits_taken_back: int
     credits_expired_instead: int
 
+    @property
+    def paid_for_minor(self) -> int:
+        """What was paid, where that is known; it is the price, unless an admin completed it from review."""
+        return self.paid_minor if self.paid_minor is not None else self.price_minor
+
 
 COLUMNS = """
     id, user_id, account_id, channel, status, review_reason, package_id, package_name, unit, credits, price_minor,

@@ -67,4 +67,5 @@ def _message(one: News, recipient: str, first_name: str, *, cause: str) -> outbo
     }
     if one.paid_at is None:
         return outbox.Message(mails.PAYMENT_FAILED, cause, recipient, details)
-    return outbox.Message(mails.RECEIPT, cause, recipient, {**details, "paidAt": one.paid_at.isoformat()})
+    paid = {**details, "priceMinor": payment.paid_for_minor, "paidAt": one.paid_at.isoformat()}
+    return outbox.Message(mails.RECEIPT, cause, recipient, paid)

@@ -203,7 +203,7 @@ async def _page(
 
 
 def _row(one: Payment) -> Row:
-    price, words = money.short(one.price_minor, one.currency), wording.of_payment(one.status, one.credits, one.unit)
+    price, words = money.short(one.price_minor, one.currency), wording.of_payment(one)
     return Row(one.id, one.package_name, price, words, one.created_at)
 
 

@@ -125,7 +125,7 @@ def of_payment(one: Payment) -> Paid:
         id=one.id,
         name=one.package_name,
         price=money.short(one.price_minor, one.currency),
-        words=wording.of_payment(one.status, one.credits, one.unit),
+        words=wording.of_payment(one),
         reason=one.review_reason or "",
     )
 

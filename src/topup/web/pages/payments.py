@@ -42,6 +42,7 @@ class Shown:
     unit: str
     price: str
     price_exact: str
+    paid_otherwise: str
     refunded: str
     disputed: str
     created_at: datetime
@@ -119,12 +120,13 @@ def shown(one: Payment) -> Shown:
     """A payment as the templates take it."""
     return Shown(
         id=one.id,
-        words=wording.of_payment(one.status, one.credits, one.unit),
+        words=wording.of_payment(one),
         package_name=one.package_name,
         credits=one.credits,
         unit=one.unit,
         price=money.short(one.price_minor, one.currency),
         price_exact=money.long(one.price_minor, one.currency),
+        paid_otherwise=money.long(one.paid_for_minor, one.currency) if one.paid_for_minor != one.price_minor else "",
         refunded=money.long(one.refunded_minor, one.currency) if one.refunded_minor else "",
         disputed=money.long(one.disputed_minor, one.currency) if one.disputed_minor else "",
         created_at=one.created_at,
@@ -162,7 +164,7 @@ def _receipt(one: Payment, paid_at: datetime, person: Person) -> Receipt:
         package_name=one.package_name,
         credits=one.credits,
         unit=one.unit,
-        price=money.short(one.price_minor, one.currency),
+        price=money.short(one.paid_for_minor, one.currency),
         refunded=money.short(one.refunded_minor, one.currency) if one.refunded_minor else "",
         currency=one.currency.upper(),
         stripe_url=one.receipt_url or "",

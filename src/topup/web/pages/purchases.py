@@ -206,7 +206,7 @@ async def receipt(
             package_name=one.package_name,
             credits=one.credits,
             unit=one.unit,
-            price=money.short(one.price_minor, one.currency),
+            price=money.short(one.paid_minor, one.currency),
             refunded=money.short(one.refunded_minor, one.currency) if one.refunded_minor else "",
             currency=one.currency.upper(),
             stripe_url=one.receipt_url or "",

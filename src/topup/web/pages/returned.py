@@ -87,7 +87,7 @@ async def _state(house: HouseDep, person: Person, session_id: str, *, began: int
 def of_payment(payment: Payment, session_id: str, *, balance: int | None, began: int, waited_seconds: int) -> State:
     """The state of a payment for somebody who has waited so long. Pure."""
     is_slow = waited_seconds > USUAL_SECONDS
-    words = wording.of_payment(payment.status, payment.credits, payment.unit)
+    words = wording.of_payment(payment)
     if payment.status == "PENDING":
         words = wording.STILL_CONFIRMING if is_slow else wording.CONFIRMING
     key = f"{payment.status}-slow" if is_slow else payment.status

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from topup.core.roles import Role
+from topup.db.payments import Payment
 from topup.web.pages import figures
 
 Tone = Literal["good", "waiting", "careful", "bad", "calm"]
@@ -92,9 +93,16 @@ STILL_CONFIRMING = Words(
 )
 
 
-def of_payment(status: str, count: int, unit: str) -> Words:
-    """The words for one payment of `count` credits or sessions."""
-    if status != "COMPLETED":
-        return _FIXED[status]
-    added = f"{figures.counted(count, unit)} added"
-    return Words("Paid", added, "The payment is complete, and its receipt is mailed to you.", "", "good")
+def of_payment(one: Payment) -> Words:
+    """The words for one payment. Once money went back or is disputed, that is said before that it was paid."""
+    if one.status != "COMPLETED":
+        return _FIXED[one.status]
+    counted = figures.counted(one.credits, one.unit)
+    charged_minor = one.charged_minor if one.charged_minor is not None else one.paid_minor
+    if one.disputed_minor:
+        return Words("Disputed", f"{counted}, disputed", "This payment was disputed at the bank.", "", "careful")
+    if one.refunded_minor and one.refunded_minor >= (charged_minor or one.price_minor):
+        return Words("Refunded", f"{counted}, refunded", "All of the money went back.", "", "calm")
+    if one.refunded_minor:
+        return Words("Partly refunded", f"{counted}, partly refunded", "A part of the money went back.", "", "calm")
+    return Words("Paid", f"{counted} added", "The payment is complete, and its receipt is mailed to you.", "", "good")
