@@ -43,7 +43,7 @@ async def wolf(house: houses.House) -> people.Person:
 
 
 async def available(house: houses.House, person: people.Person) -> int:
-    return await show_account.available(house.pool, account_id=person.account_id)
+    return (await show_account.standing(house.pool, account_id=person.account_id)).available
 
 
 def page_of(person: people.Person) -> str:

@@ -65,12 +65,20 @@ async def test_buyer_is_shown_the_quote_agrees_and_reads_what_became_of_it(
 
 @pytest.mark.parametrize(
     ("amount", "short", "title"),
-    [("10", "Refunded", "100 credits, refunded"), ("4", "Partly refunded", "100 credits, partly refunded")],
+    [("1000", "Refunded", "100 credits, refunded"), ("400", "Partly refunded", "100 credits, partly refunded")],
 )
 async def test_what_went_back_is_said_in_the_list_on_its_page_and_on_the_way_back(
-    client: httpx2.AsyncClient, bought: str, stripe_box: StripeBox, amount: str, short: str, title: str
+    house: houses.House,
+    client: httpx2.AsyncClient,
+    bought: str,
+    stripe_box: StripeBox,
+    amount: str,
+    short: str,
+    title: str,
 ) -> None:
-    await send(client, (await client.get(f"{bought}/refund")).text, f"{bought}/refund", amount=amount)
+    sent = await send(client, (await client.get(f"{bought}/refund")).text, f"{bought}/refund", amount=amount)
+    assert sent.status_code == 303
+    await take_money_back.take(house.pool, house.stripe)
     assert f">{short}</span>" in (await client.get("/payments")).text
     [session] = stripe_box.sessions()
     for page in (bought, f"/payments/return?session_id={session.id}"):
@@ -145,5 +153,28 @@ async def test_dispute_is_told_in_plain_words_and_stops_refunds(
     assert "£10.00 of this payment is disputed." in told
     assert "100 credits, disputed" in told
     assert ">Disputed</span>" in (await client.get("/payments")).text
+    account = visits.text(await client.get("/account"))
+    assert "100 held while a payment is disputed" in account
+    assert "held for work in progress" not in account
     assert "No refund now: The payment is disputed" in told
     assert "Nothing can be refunded" in (await client.get(f"{bought}/refund")).text
+
+
+async def test_whoever_owes_is_told_so_by_the_price_list_and_on_the_way_back(
+    house: houses.House, client: httpx2.AsyncClient, bought: str, database_url: str, stripe_box: StripeBox
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT account_id FROM payments").fetchone()
+    assert row is not None
+    async with house.pool.connection() as conn:
+        await journal.post(conn, [commands.Spend(row[0], 200, commands.Cause("test", "spend"), "application:host")])
+    [intent] = stripe_box.client.payment_intents.list(params={"limit": 1}).data
+    stripe_box.client.refunds.create(params={"payment_intent": intent.id})
+    async with house.pool.connection() as conn:
+        await take_money_back.mark(conn, [intent.id])
+    await take_money_back.take(house.pool, house.stripe)
+    [session] = stripe_box.sessions()
+    for page in ("/", f"/payments/return?session_id={session.id}"):
+        told = visits.text(await client.get(page))
+        assert "You owe 100 credits; the next that come in settle this first." in told
+        assert "to spend" not in told

@@ -55,18 +55,18 @@ def test_a_saving_is_never_rounded_up_nor_a_loss(price_minor: int, count: int, p
 
 
 def test_an_empty_account_has_no_bar() -> None:
-    assert balance.parts(available=0, expiring_soon=0, held=0) == []
+    assert balance.parts(available=0, expiring_soon=0, held=0, disputed=0) == []
 
 
 def test_the_bar_is_cut_into_what_is_there_without_gaps() -> None:
-    parts = balance.parts(available=480, expiring_soon=80, held=40)
+    parts = balance.parts(available=480, expiring_soon=80, held=40, disputed=0)
     assert [(part.kind, part.credits) for part in parts] == [("free", 400), ("soon", 80), ("held", 40)]
     assert sum(part.width_percent for part in parts) == pytest.approx(100, abs=0.2)
     assert [part.start_percent for part in parts] == pytest.approx([0, 76.9, 92.3])
 
 
 def test_one_held_credit_among_a_million_can_still_be_seen() -> None:
-    free, held = balance.parts(available=1_000_000, expiring_soon=0, held=1)
+    free, held = balance.parts(available=1_000_000, expiring_soon=0, held=1, disputed=0)
     assert held.width_percent > 1
     assert free.width_percent + held.width_percent == pytest.approx(100, abs=0.2)
 

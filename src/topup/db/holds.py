@@ -1,6 +1,6 @@
 """Holds of host applications, as they are read. They change through topup.ledger.journal alone.
 
-A dispute's hold is none of theirs and never shown.
+A dispute's hold is none of theirs: its sum alone is read, for the account page.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,17 @@ async def open_of_account(conn: sql.Connection, account_id: UUID, *, before_id: 
     """What is set aside on an account, newest first."""
     parameters = {"account_id": account_id, "before_id": before_id, "limit": limit}
     return await sql.rows(conn, Hold, OPEN_OF_ACCOUNT, parameters)
+
+
+DISPUTED = """
+    SELECT coalesce(sum(amount - captured), 0)::bigint FROM holds
+    WHERE account_id = %s AND status = 'OPEN' AND kind = 'DISPUTE'
+"""
+
+
+async def disputed(conn: sql.Connection, account_id: UUID) -> int:
+    """How many credits of an account are held while payments are disputed."""
+    return await sql.value(conn, DISPUTED, [account_id])
 
 
 STUCK = """

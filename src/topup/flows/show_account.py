@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg_pool
 
 from topup import errors
-from topup.db import ledger, sql, statements
+from topup.db import holds, ledger, sql, statements
 from topup.flows import settle
 
 PAGE_LINES = 20
@@ -33,6 +33,7 @@ class Overview:
     """The account at one moment."""
 
     balance: statements.Balance
+    held_for_disputes: int
     expiring: Sequence[statements.Expiring]
     lots: Sequence[statements.LotView]
     statement: StatementPage
@@ -48,6 +49,7 @@ async def overview(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID, 
             raise errors.NotFound
         return Overview(
             balance=balance,
+            held_for_disputes=await holds.disputed(conn, account_id),
             expiring=await statements.expiring(conn, account_id, within_days=SOON_DAYS),
             lots=await statements.living_lots(conn, account_id),
             statement=await _page(conn, account_id, older_than_seq),
@@ -55,14 +57,14 @@ async def overview(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID, 
         )
 
 
-async def available(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID) -> int:
-    """What there is to spend now. Raises NotFound where there is no such account."""
+async def standing(pool: psycopg_pool.AsyncConnectionPool, *, account_id: UUID) -> statements.Balance:
+    """What there is to spend now, or is owed. Raises NotFound where there is no such account."""
     async with pool.connection() as conn:
         await settle.up_to_now(conn, [account_id])
         balance = await statements.balance(conn, account_id)
     if balance is None:
         raise errors.NotFound
-    return balance.available
+    return balance
 
 
 async def _page(conn: sql.Connection, account_id: UUID, older_than_seq: int | None) -> StatementPage:

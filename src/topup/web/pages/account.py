@@ -97,7 +97,10 @@ def figures(shown: show_account.Overview, reads: Reader) -> Figures:
         debt=now.debt,
         is_frozen=now.is_frozen,
         parts=balance.parts(
-            available=now.available, expiring_soon=sum(one.credits for one in shown.expiring), held=now.held
+            available=now.available,
+            expiring_soon=sum(one.credits for one in shown.expiring),
+            held=now.held - shown.held_for_disputes,
+            disputed=shown.held_for_disputes,
         ),
         ends=_ends(shown, reads),
     )

@@ -21,13 +21,14 @@ class Part:
     width_percent: float
 
 
-def parts(*, available: int, expiring_soon: int, held: int) -> list[Part]:
+def parts(*, available: int, expiring_soon: int, held: int, disputed: int) -> list[Part]:
     """The pieces that are there, from left to right; none for an empty account."""
     later = available - expiring_soon
     pieces = [
         ("free", later, "to spend" if not expiring_soon else "to spend, good for more than 30 days"),
         ("soon", expiring_soon, "to spend, expiring within 30 days"),
         ("held", held, "held for work in progress"),
+        ("held", disputed, "held while a payment is disputed"),
     ]
     return _cut(pieces)
 

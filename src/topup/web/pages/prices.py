@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from topup import errors
 from topup.core.people import Person
+from topup.db.statements import Balance
 from topup.flows import checkout, show_account, show_packages
 from topup.web import csrf, people
 from topup.web import errors as problems
@@ -79,17 +80,17 @@ async def _prices(
         "prices.html",
         status=status,
         offers=offers.of_packages(found),
-        available=await _available(house, person),
+        standing=await _standing(house, person),
         may_buy=person is not None and person.role == BUYERS,
         notice=notice,
         refusal=refusal,
     )
 
 
-async def _available(house: HouseDep, person: Person | None) -> int | None:
+async def _standing(house: HouseDep, person: Person | None) -> Balance | None:
     if person is None:
         return None
-    return await show_account.available(house.pool, account_id=person.account_id)
+    return await show_account.standing(house.pool, account_id=person.account_id)
 
 
 def _id(text: str) -> UUID:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from topup.core.people import Person
 from topup.db.payments import Payment
+from topup.db.statements import Balance
 from topup.flows import payment_status, show_account
 from topup.web import people
 from topup.web.context import HouseDep
@@ -46,7 +47,7 @@ class State:
 
     key: str
     words: wording.Words
-    balance: int | None
+    balance: Balance | None
     acts: Sequence[Act]
     reference: UUID | None
     is_moving: bool
@@ -80,11 +81,11 @@ async def _state(house: HouseDep, person: Person, session_id: str, *, began: int
     payment = await payment_status.of_session(house.pool, house.stripe, user_id=person.user_id, session_id=session_id)
     balance = None
     if payment.status == "COMPLETED":
-        balance = await show_account.available(house.pool, account_id=payment.account_id)
+        balance = await show_account.standing(house.pool, account_id=payment.account_id)
     return of_payment(payment, session_id, balance=balance, began=began, waited_seconds=now - began)
 
 
-def of_payment(payment: Payment, session_id: str, *, balance: int | None, began: int, waited_seconds: int) -> State:
+def of_payment(payment: Payment, session_id: str, *, balance: Balance | None, began: int, waited_seconds: int) -> State:
     """The state of a payment for somebody who has waited so long. Pure."""
     is_slow = waited_seconds > USUAL_SECONDS
     words = wording.of_payment(payment)
