@@ -11,6 +11,7 @@ TEST_CARDS = (
     ("4000 0027 6000 3184", "asks for 3-D Secure first"),
     ("4000 0000 0000 9995", "is declined: insufficient funds"),
     ("4000 0000 0000 0002", "is declined"),
+    ("4000 0000 0000 0259", "pays, and is disputed afterwards"),
 )
 
 
@@ -24,7 +25,7 @@ def of(stage: Stage) -> str:
         f"admin: {demo_people.ADMIN.email} {stage.kept.admin_password}",
         "",
         "Sign in with one click:",
-        *(f"  {person.name:<6} {app}/demo/sign-in/{person.slug}" for person in demo_people.EVERYONE),
+        *(sign_in(app, person) for person in demo_people.EVERYONE),
         "",
         "Test cards (any date to come, any CVC):",
         *(f"  {number}  {what}" for number, what in TEST_CARDS),
@@ -34,3 +35,8 @@ def of(stage: Stage) -> str:
         "Ctrl-C stops everything and keeps the data.",
     ]
     return "\n".join(lines)
+
+
+def sign_in(app: str, person: demo_people.DemoPerson) -> str:
+    """One line: the name, the link, and what they are."""
+    return f"  {person.name:<6} {app}/demo/sign-in/{person.slug:<6}  {person.part}"
