@@ -103,6 +103,8 @@ async def test_more_than_was_paid_is_refused_and_nothing_goes_back(desk: httpx2.
     sent = await send(desk, bought, "refunds", amount="10.01", reason="Too much", key=str(ids.new()))
     assert sent.status_code == 409
     assert 'value="10.01"' in sent.text
+    assert "At most £10.00 GBP can go back now." in visits.text(sent)
+    assert "minor units" not in sent.text
     assert (await bought.refunded(), await bought.balance()) == (0, 200)
 
 
@@ -124,7 +126,7 @@ async def test_a_dispute_waits_on_the_desk_until_it_is_answered(
     await take_money_back.take(house.pool, house.stripe)
     seen = visits.text(await desk.get("/admin"))
     assert "Disputes to answer" in seen
-    assert "Hundred , £10.00" in seen
+    assert "Hundred , £10.00 alice@example.com" in seen
     assert "so the bank decides about the money" in visits.text(await desk.get(bought.path))
     stripe_box.control(f"disputes/{found['id']}", outcome="won")
     async with house.pool.connection() as conn:

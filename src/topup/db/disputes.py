@@ -67,11 +67,14 @@ class Waiting:
     currency: str
     reason: str | None
     answer_by: datetime | None
+    buyer: str | None
 
 
 WAITING = """
-    SELECT d.payment_id, p.package_name, d.amount_minor, d.currency, d.reason, d.answer_by
+    SELECT d.payment_id, p.package_name, d.amount_minor, d.currency, d.reason, d.answer_by,
+        coalesce(i.name, u.email) AS buyer
     FROM disputes d JOIN payments p ON p.id = d.payment_id
+    LEFT JOIN institutions i ON i.id = p.institution_id LEFT JOIN users u ON u.id = p.user_id
     WHERE d.status LIKE '%%needs_response' ORDER BY d.answer_by NULLS LAST, d.opened_at LIMIT %s
 """
 

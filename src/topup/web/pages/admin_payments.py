@@ -31,6 +31,7 @@ from topup.web.pages.wording import Tone
 PATH = f"{admin_door.HOME}/payments"
 PAGE_PAYMENTS = 30
 INVALID = 422
+TOO_MUCH = "amount_not_refundable"
 REASON_LENGTH_MAX = 500
 DONE = {
     "refunded": "The money is on its way back, and the credits that went with it are taken back.",
@@ -130,7 +131,8 @@ async def give_back(
     order = refund.Order(refund.Asker(entry.admin.actor, None), payment_id, amount_minor, values["reason"].strip(), key)
     try:
         made = await refund.give(house.pool, house.stripe, order)
-    except errors.TopupError as refusal:
+    except errors.TopupError as fault:
+        refusal = await _in_money(house, order, found.currency) if fault.code == TOO_MUCH else fault
         return await _refused(request, house, entry, payment_id, values, refusal)
     return _back(payment_id, "asked" if made.status == "requested" else "refunded")
 
@@ -150,6 +152,13 @@ async def decide(request: Request, house: HouseDep, entry: admin_door.AdminEntry
     except errors.Conflict as refusal:
         return await _refused(request, house, entry, payment_id, values, refusal)
     return _back(payment_id, word)
+
+
+async def _in_money(house: House, order: refund.Order, currency: str) -> errors.Conflict:
+    """The refusal of a sum that is too high, as people count money; the API's says it in minor units."""
+    quote = await refund.quote(house.pool, order.asker, order.payment_id)
+    why = f" {quote.reason}" if quote.reason else ""
+    return errors.Conflict(f"At most {money.long(quote.amount_minor, currency)} can go back now.{why}", code=TOO_MUCH)
 
 
 async def _refused(
