@@ -119,6 +119,8 @@ PAGES = (
     Route("GET", "/payments/return/state", "alice", query={"session_id": "{session_id}"}),
     Route("GET", "/payments/{payment_id}", "alice"),
     Route("GET", "/payments/{payment_id}/receipt", "alice"),
+    Route("GET", "/payments/{payment_id}/refund", "alice"),
+    Route("POST", "/payments/{payment_id}/refund", "alice", {"amount": ""}),
     Route("GET", "/institutions", "person"),
     Route("GET", "/institutions/new", "person"),
     Route("POST", "/institutions", "person", {"name": "", "billingEmail": ""}),

@@ -13,6 +13,9 @@ from tests import stripe_boxes
 from tests.browser import looking, residents
 from tests.browser import world as worlds
 
+# Other tests run beside these: what is there in the end is right, however long it took.
+sync_api.expect.set_options(timeout=20_000)
+
 
 @pytest.fixture(scope="session")
 def world(

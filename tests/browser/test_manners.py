@@ -90,8 +90,8 @@ def test_the_statement_is_whole_without_javascript(browser: sync_api.Browser, wo
     looking.sign_in(context, world, world.busy)
     page = context.new_page()
     page.goto(f"{world.address}/account")
-    page.locator("summary").first.click()
-    sync_api.expect(page.locator("details[open] dl")).to_be_visible()
+    page.locator("main summary").first.click()
+    sync_api.expect(page.locator("main details[open] dl")).to_be_visible()
     page.get_by_role("link", name="Older").click()
     sync_api.expect(page.get_by_role("link", name="Back to the newest")).to_be_visible()
     assert page.get_by_role("button", name="Copy").count() == 0
