@@ -124,6 +124,34 @@ async def test_a_payment_is_found_by_our_reference_and_by_stripes_id(
         assert f'href="/admin/payments/{payment_id}"' in found.text
 
 
+async def test_a_payment_is_found_by_its_invoices_number_and_by_an_event_about_it(
+    desk: httpx2.AsyncClient, house: houses.House, wolf: people.Person
+) -> None:
+    payment_id = await people.pending(house.pool, wolf)
+    async with house.pool.connection() as conn:
+        await conn.execute("UPDATE payments SET stripe_intent_id = 'pi_wolf'")
+        await conn.execute(
+            "INSERT INTO stripe_events (id, type, object_id, is_live, happened_at)"
+            " VALUES ('evt_wolf', 'payment_intent.succeeded', 'pi_wolf', false, now()),"
+            " ('evt_other', 'payment_intent.succeeded', 'pi_other', false, now())"
+        )
+        await conn.execute(
+            "INSERT INTO institutions (id, name, billing_email, created_by) VALUES (%s, 'Den', 'den@b.example', %s)",
+            [ids.new(), wolf.user_id],
+        )
+        await conn.execute(
+            "INSERT INTO invoices (id, institution_id, payment_id, number, status, amount_due_minor, currency,"
+            " billed_to)"
+            " SELECT %s, id, %s, 'TU-000007', 'paid', 1000, 'gbp', '{}' FROM institutions WHERE name = 'Den'",
+            [ids.new(), payment_id],
+        )
+    for query in ("evt_wolf", "TU-000007"):
+        found = await desk.get("/admin", params={"q": query})
+        assert f'href="/admin/payments/{payment_id}"' in found.text
+    for query in ("evt_other", "TU-000008"):
+        assert "Nothing fits" in visits.text(await desk.get("/admin", params={"q": query}))
+
+
 @pytest.mark.parametrize(
     "query", ["%", "_", "nobody", "'; DROP TABLE users; --", "no\x00body", "ffffffff-0000-7000-8000-0"]
 )

@@ -143,14 +143,20 @@ async def list_own(conn: sql.Connection, *, user_id: UUID, before: UUID | None, 
     return await sql.rows(conn, Payment, LIST_OWN, {"user_id": user_id, "before": before, "limit": limit})
 
 
-SEARCH = (
-    "SELECT" + COLUMNS + "FROM payments WHERE id = %(payment_id)s OR stripe_session_id = %(text)s"
-    " OR stripe_intent_id = %(text)s OR stripe_invoice_id = %(text)s ORDER BY id DESC"
-)
+NAMED = """
+    WITH named (stripe_id) AS (SELECT %(text)s::text UNION SELECT object_id FROM stripe_events WHERE id = %(text)s)
+    SELECT %(payment_id)s::uuid
+    UNION SELECT p.id FROM named JOIN payments p ON p.stripe_session_id = stripe_id
+    UNION SELECT p.id FROM named JOIN payments p ON p.stripe_intent_id = stripe_id
+    UNION SELECT p.id FROM named JOIN payments p ON p.stripe_invoice_id = stripe_id
+    UNION SELECT payment_id FROM named JOIN disputes ON stripe_dispute_id = stripe_id
+    UNION SELECT payment_id FROM invoices WHERE number = %(text)s
+"""
+SEARCH = "SELECT" + COLUMNS + "FROM payments WHERE id IN (" + NAMED + ") ORDER BY id DESC"
 
 
 async def search(conn: sql.Connection, *, text: str, payment_id: UUID | None) -> list[Payment]:
-    """Anybody's payment by our id, or by one of Stripe's."""
+    """Anybody's payment by our id, by one of Stripe's (also of an event about it), or by its invoice's number."""
     return await sql.rows(conn, Payment, SEARCH, {"text": text, "payment_id": payment_id})
 
 
