@@ -40,7 +40,7 @@ async def test_what_is_still_of_use_is_kept_and_the_rest_forgotten(pool: people.
     await _register(pool, "carol@example.com")
     async with pool.connection() as conn:
         opened = await logins.open_for(conn, alice.user_id, kind="API")
-    assert await _counts(pool) == [1, 1, 1, 1, 4]
+    assert await _counts(pool) == [1, 1, 1, 1, 5]
     assert await forget_sign_ins.forget(pool) == 0
 
     await _pass_days(pool, 13)

@@ -93,7 +93,7 @@ def test_every_call_of_the_door_has_an_example() -> None:
         for route in router.routes:
             assert isinstance(route, APIRoute)
             method = next(iter(route.methods or ()))
-            path = re.sub(r"\{\w+\}", r"[^/\\s\"?]+", route.path)
+            path = re.sub(r"\{[\w:]+\}", r"[^/\\s\"?]+", route.path)
             verb = "" if method == "GET" else f"-X {method} "
             assert re.search(rf'curl {verb}"\$TOPUP{path}["?]', commands), f"{method} {route.path}"
 

@@ -55,7 +55,12 @@ async def status(client: httpx2.AsyncClient, call: tuple[str, str], key: str | N
 
 
 def test_every_call_of_the_door_is_in_this_table() -> None:
-    routes = (route for router in (*door.LEAN, *door.ROUTERS) for route in router.routes if isinstance(route, APIRoute))
+    routes = (
+        route
+        for router in (*door.LEAN, *door.ROUTERS, *door.ADMIN)
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    )
     assert {(method, route.path_format) for route in routes for method in route.methods or ()} == set(CALLS)
 
 

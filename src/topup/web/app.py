@@ -74,6 +74,7 @@ from topup.web.pages import sessions as session_pages
 
 API: tuple[APIRouter, ...] = (
     *machine.ROUTERS,
+    *machine.ADMIN,
     health.router,
     auth.router,
     packages.router,

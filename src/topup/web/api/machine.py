@@ -9,11 +9,6 @@ from topup.web.api import accounts, admin_payments, events, grants, holds, keys,
 
 # Made by topup.web.lean, which says where they go.
 LEAN: tuple[APIRouter, ...] = (spends.router, holds.router, grants.router, transfers.router)
-ROUTERS: tuple[APIRouter, ...] = (
-    accounts.router,
-    accounts.admin,
-    keys.router,
-    events.router,
-    admin_payments.router,
-    reconciliations.router,
-)
+ROUTERS: tuple[APIRouter, ...] = (accounts.router, keys.router)
+# What an admin's token opens, and a key with the scope of admins.
+ADMIN: tuple[APIRouter, ...] = (accounts.admin, events.router, admin_payments.router, reconciliations.router)
