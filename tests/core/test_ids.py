@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +40,13 @@ def test_clock_before_1970_or_after_the_year_10889_still_gives_an_id() -> None:
     """Fault 39: a clock may be wrong by any amount, and ids decide nothing."""
     assert isinstance(ids.build(-1, 0), UUID)
     assert isinstance(ids.build(2**60, 0), UUID)
+
+
+@pytest.mark.parametrize("text", ["", "7", "nonsense", "01a20333-50ec-716d-9040", "\x00", "é" * 36])
+def test_what_is_no_id_is_read_as_none(text: str) -> None:
+    assert ids.read(text) is None
+
+
+def test_an_id_is_read_as_it_was_written() -> None:
+    made = ids.new()
+    assert ids.read(str(made)) == made

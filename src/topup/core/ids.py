@@ -20,3 +20,11 @@ def build(unix_ms: int, random_bits: int) -> UUID:
     """The id of a millisecond and 74 random bits."""
     high, low = random_bits >> 62 & 0xFFF, random_bits & ((1 << 62) - 1)
     return UUID(int=(unix_ms & ((1 << 48) - 1)) << 80 | _VERSION_7 | high << 64 | _VARIANT | low)
+
+
+def read(text: str) -> UUID | None:
+    """The id that somebody typed or sent; None for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -5,10 +5,10 @@ For admins alone; the caller sees to that. Only reads.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import psycopg_pool
 
+from topup.core import ids
 from topup.db import holders, payments
 
 FOUND_MAX = 25
@@ -26,7 +26,7 @@ class Found:
 async def find(pool: psycopg_pool.AsyncConnectionPool, text: str) -> Found:
     """Everything that fits a text, which is no more than spaces where nothing was asked."""
     text = "".join(letter for letter in text if letter.isprintable()).strip()
-    reference = _reference(text)
+    reference = ids.read(text)
     async with pool.connection() as conn:
         if reference is not None:
             accounts = await holders.by_reference(conn, reference, limit=FOUND_MAX + 1)
@@ -34,10 +34,3 @@ async def find(pool: psycopg_pool.AsyncConnectionPool, text: str) -> Found:
             accounts = await holders.search(conn, text, limit=FOUND_MAX + 1) if text else []
         paid = await payments.search(conn, text=text, payment_id=reference) if text else []
     return Found(accounts[:FOUND_MAX], paid, is_cut=len(accounts) > FOUND_MAX)
-
-
-def _reference(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -81,7 +81,7 @@ async def give(request: Request, house: HouseDep, entry: admin_door.AdminEntry, 
 async def undo(request: Request, house: HouseDep, entry: admin_door.AdminEntry, account_id: models.RowId) -> Response:
     """Undo a use: the credits go back to where they came from, in full and once."""
     values = await forms.read(request, "transactionId", KEY)
-    entry_id = desk.id_of(values["transactionId"])
+    entry_id = forms.id_of(values["transactionId"])
     cause = Cause("reversal", f"{entry.admin.actor}/desk/{values[KEY]}")
     text = Text("Undone by support", str(entry_id))
     command = commands.Reverse(account_id, entry_id, cause, entry.admin.actor, text)
@@ -111,7 +111,7 @@ async def _do(
 ) -> Response:
     """Have the ledger do it once for this form, however often it is sent."""
     fingerprint = hashlib.sha256(f"{account_id} {sorted(values.items())}".encode()).digest()
-    key = Key(entry.admin.actor, f"desk {word}", desk.id_of(values[KEY]).hex)
+    key = Key(entry.admin.actor, f"desk {word}", forms.id_of(values[KEY]).hex)
     verdict = Verdict()
     answer = await house.requests.submit(requests.Request(key, fingerprint, command, verdict.word))
     if verdict.refusal:

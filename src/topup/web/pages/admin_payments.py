@@ -93,7 +93,7 @@ async def payments(
     request: Request, house: HouseDep, entry: admin_door.AdminEntry, status: Status = "", before: Short = ""
 ) -> Response:
     """Everybody's, newest first."""
-    last = desk.id_of(before) if before else None
+    last = forms.id_of(before) if before else None
     rows = await show_payment.page(house.pool, status=status or None, before=last, limit=PAGE_PAYMENTS + 1)
     older = {"status": status, "before": rows[PAGE_PAYMENTS - 1].id} if len(rows) > PAGE_PAYMENTS else None
     return await frame.show(
@@ -127,7 +127,7 @@ async def give_back(
     faults |= _reason_fault(values, "reason")
     if faults:
         return await _page(request, house, entry, payment_id, form=forms.Form(values, faults), status=INVALID)
-    key = hashlib.sha256(f"{entry.admin.actor}\ndesk refund\n{desk.id_of(values['key'])}".encode()).digest()
+    key = hashlib.sha256(f"{entry.admin.actor}\ndesk refund\n{forms.id_of(values['key'])}".encode()).digest()
     order = refund.Order(refund.Asker(entry.admin.actor, None), payment_id, amount_minor, values["reason"].strip(), key)
     try:
         made = await refund.give(house.pool, house.stripe, order)

@@ -20,7 +20,7 @@ from topup.web import csrf, idempotency
 from topup.web import errors as problems
 from topup.web.api import auth, fields, models
 from topup.web.context import HouseDep
-from topup.web.pages import allocation_words, forms, frame, institution_door, paging, reader
+from topup.web.pages import allocation_words, forms, frame, paging, reader
 from topup.web.pages.institution_door import AllocatingEntry
 
 SEARCH_LENGTH_MAX = 254
@@ -88,7 +88,7 @@ async def give(request: Request, house: HouseDep, entry: AllocatingEntry) -> Res
 @router.get("/{allocation_id}")
 async def allocation(request: Request, house: HouseDep, entry: AllocatingEntry, allocation_id: str) -> Response:
     """One allocation, and the way to take back what is unused."""
-    found = await show_pool.one(house.pool, entry.institution_id, institution_door.id_of(allocation_id))
+    found = await show_pool.one(house.pool, entry.institution_id, forms.id_of(allocation_id))
     return await frame.show(
         request, "allocation.html", rail=entry.rail, home=entry.home, one=allocation_words.shown(found)
     )
@@ -97,7 +97,7 @@ async def allocation(request: Request, house: HouseDep, entry: AllocatingEntry, 
 @router.post("/{allocation_id}/take-back", dependencies=GUARDED)
 async def take(request: Request, house: HouseDep, entry: AllocatingEntry, allocation_id: str) -> Response:
     """Take back what is unused; done twice it takes nothing more."""
-    key = institution_door.id_of(allocation_id)
+    key = forms.id_of(allocation_id)
     try:
         await take_back.one(house.pool, entry.person, key, entry.institution_id)
     except (errors.Refused, errors.Conflict) as error:
@@ -153,7 +153,7 @@ async def _page(
 async def _told(house: HouseDep, entry: AllocatingEntry, given: str) -> allocation_words.Shown | None:
     """What was just given, for the sentence above the form."""
     try:
-        key = institution_door.id_of(given)
+        key = forms.id_of(given)
         return allocation_words.shown(await show_pool.one(house.pool, entry.institution_id, key))
     except errors.NotFound:
         return None

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from topup import errors
-from topup.core import money
+from topup.core import ids, money
 from topup.db.invoices import Invoice
 from topup.db.payment_methods import Owner
 from topup.flows import edit_institution, show_invoices
@@ -114,7 +114,7 @@ async def _page(
     if form is None:
         form = billing_details.of_institution(await edit_institution.show(house.pool, entry.institution_id))
     found = await show_invoices.newest(
-        house.pool, institution_id=entry.institution_id, before=_id(cursor), limit=PAGE_INVOICES + 1
+        house.pool, institution_id=entry.institution_id, before=ids.read(cursor), limit=PAGE_INVOICES + 1
     )
     kept = await saved_cards.kept(house, Owner(institution_id=entry.institution_id), datetime.now(UTC))
     return await frame.show(
@@ -161,10 +161,3 @@ def _shown(found: Sequence[Invoice]) -> list[Shown]:
         )
         for one in found
     ]
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

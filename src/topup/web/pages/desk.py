@@ -11,7 +11,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from topup import errors
 from topup.core import money
 from topup.db.holders import Holder
 from topup.db.payments import Payment
@@ -109,14 +108,6 @@ def of_account(one: Holder) -> Account:
         is_frozen=one.frozen_at is not None,
         is_in_debt=one.debt > 0,
     )
-
-
-def id_of(text: str) -> UUID:
-    """An id that a form sent; what is none names nothing."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise errors.NotFound from None
 
 
 def of_payment(one: Payment) -> Paid:

@@ -6,12 +6,13 @@ Pure but for `read`. A password is never shown again; each field has one sentenc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
+from uuid import UUID
 
 import pydantic
 from fastapi import Request
 
 from topup import errors
-from topup.core import passwords
+from topup.core import ids, passwords
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 VALUE_LENGTH_MAX = 1000
@@ -67,6 +68,14 @@ def judge(model: type[M], values: Mapping[str, str], **numbers: int) -> tuple[M 
     except pydantic.ValidationError as error:
         wrong = {str(fault["loc"][0]) for fault in error.errors(include_url=False, include_context=False)}
         return None, Form(shown(values), {name: _WHAT_TO_ENTER[name] for name in (*values, *numbers) if name in wrong})
+
+
+def id_of(text: str) -> UUID:
+    """An id in a form or a path; what is none names nothing, and NotFound says so."""
+    found = ids.read(text)
+    if found is None:
+        raise errors.NotFound
+    return found
 
 
 def whole(text: str) -> int:

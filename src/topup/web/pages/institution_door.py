@@ -18,7 +18,7 @@ from topup.core.roles import Call
 from topup.db.memberships import Seat
 from topup.flows import enter
 from topup.web import people
-from topup.web.pages import frame, wording
+from topup.web.pages import forms, frame, wording
 
 _PAGES: tuple[tuple[str, str, Call], ...] = (
     ("", "Pool", "see_pool"),
@@ -66,7 +66,7 @@ class Door:
         if person is None:
             raise errors.Unauthenticated("Sign in first.")
         seats = await people.page_seats(request)
-        seat = enter.choose(seats, self.call, id_of(institution_id))
+        seat = enter.choose(seats, self.call, forms.id_of(institution_id))
         return Entry(person, seat, _rail(request, seat, seats))
 
 
@@ -77,14 +77,6 @@ InvoicesEntry = Annotated[Entry, Depends(Door("see_invoices"))]
 EditorEntry = Annotated[Entry, Depends(Door("change_institution"))]
 MembersEntry = Annotated[Entry, Depends(Door("see_members"))]
 AllocatingEntry = Annotated[Entry, Depends(Door("allocate"))]
-
-
-def id_of(text: str) -> UUID:
-    """An id in a path; what is none names nothing."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise errors.NotFound from None
 
 
 def home_of(seat: Seat) -> str:

@@ -91,13 +91,13 @@ async def invite(request: Request, house: HouseDep, entry: MembersEntry) -> Resp
 @router.get("/members/{member_id}")
 async def member(request: Request, house: HouseDep, entry: MembersEntry, member_id: str) -> Response:
     """One member, and what happens to their sessions when the membership ends."""
-    return await _ending(request, house, entry, institution_door.id_of(member_id))
+    return await _ending(request, house, entry, forms.id_of(member_id))
 
 
 @router.post("/members/{member_id}/remove", dependencies=GUARDED)
 async def remove(request: Request, house: HouseDep, entry: MembersEntry, member_id: str) -> Response:
     """End the membership and go back to the list, or away when it was one's own."""
-    key = institution_door.id_of(member_id)
+    key = forms.id_of(member_id)
     try:
         await remove_member.remove(house.pool, entry.person, institution_id=entry.institution_id, membership_id=key)
     except (errors.Refused, errors.Conflict) as error:
@@ -200,7 +200,7 @@ async def _invited(house: HouseDep, entry: MembersEntry, invited: str) -> Shown 
     """Who was just invited, for the sentence above the form."""
     try:
         found, _ = await show_members.one(
-            house.pool, institution_id=entry.institution_id, membership_id=institution_door.id_of(invited)
+            house.pool, institution_id=entry.institution_id, membership_id=forms.id_of(invited)
         )
     except errors.NotFound:
         return None
@@ -227,7 +227,7 @@ async def _ending(
 async def _own_seat(request: Request, institution_id: str) -> Seat:
     if await people.page_person(request) is None:
         raise errors.Unauthenticated("Sign in first.")
-    key = institution_door.id_of(institution_id)
+    key = forms.id_of(institution_id)
     seats = await people.page_seats(request)
     seat = next((seat for seat in seats if seat.institution_id == key), None)
     if seat is None:

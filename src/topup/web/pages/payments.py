@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from topup import errors
-from topup.core import money
+from topup.core import ids, money
 from topup.core.people import Person
 from topup.db.payments import Payment
 from topup.flows import show_payment, show_payments
@@ -75,7 +75,9 @@ async def payments(request: Request, house: HouseDep, cursor: Annotated[str, Que
     person = await people.page_person(request)
     if person is None:
         return frame.to_sign_in(request)
-    found = await show_payments.newest(house.pool, user_id=person.user_id, before=_id(cursor), limit=PAGE_PAYMENTS + 1)
+    found = await show_payments.newest(
+        house.pool, user_id=person.user_id, before=ids.read(cursor), limit=PAGE_PAYMENTS + 1
+    )
     return await frame.show(
         request,
         "payments.html",
@@ -141,17 +143,10 @@ def _shown(found: Sequence[Payment]) -> list[Shown]:
 
 
 async def _own(house: HouseDep, person: Person, payment_id: str) -> Payment:
-    key = _id(payment_id)
+    key = ids.read(payment_id)
     if key is None:
         raise errors.NotFound
     return await show_payments.own(house.pool, user_id=person.user_id, payment_id=key)
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _receipt(one: Payment, paid_at: datetime, person: Person) -> Receipt:

@@ -4,8 +4,6 @@ Public to look at; buying asks to sign in and comes back. The form names a packa
 account come from our own rows (fault 62). Whatever is refused says that nobody was charged.
 """
 
-from uuid import UUID
-
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
@@ -59,7 +57,7 @@ async def buy(request: Request, house: HouseDep) -> Response:
             house.pool,
             house.stripe,
             buyer=checkout.Buyer(person.user_id, person.account_id, person.role),
-            package_id=_id(sent["packageId"]),
+            package_id=forms.id_of(sent["packageId"]),
             app_url=house.settings.frontend_url,
         )
     except (errors.Refused, errors.Conflict, errors.GatewayError, errors.Unavailable) as error:
@@ -91,10 +89,3 @@ async def _standing(house: HouseDep, person: Person | None) -> Balance | None:
     if person is None:
         return None
     return await show_account.standing(house.pool, account_id=person.account_id)
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise errors.NotFound from None

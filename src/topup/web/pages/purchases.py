@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from topup import errors
-from topup.core import money
+from topup.core import ids, money
 from topup.db.payments import Payment
 from topup.flows import cancel_purchase, show_invoices, show_pool, show_purchases
 from topup.flows.show_purchases import Purchase
@@ -94,7 +94,7 @@ async def purchases(
 ) -> Response:
     """The list, newest first; each opens in place."""
     found = await show_purchases.newest(
-        house.pool, institution_id=entry.institution_id, before=_id(cursor), limit=PAGE_PURCHASES + 1
+        house.pool, institution_id=entry.institution_id, before=ids.read(cursor), limit=PAGE_PURCHASES + 1
     )
     page = found[:PAGE_PURCHASES]
     buyers = await show_purchases.buyers(house.pool, page)
@@ -306,10 +306,3 @@ def _shown(found: Purchase, reads: Reader, buyers: Mapping[UUID, str]) -> Shown:
 
 def _path(entry: institution_door.Entry, payment: Payment) -> str:
     return f"{entry.home}/purchases/{payment.id}"
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
