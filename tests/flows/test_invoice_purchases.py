@@ -1,16 +1,16 @@
 """An institution buys sessions by invoice: issued once whatever breaks off, granted when it is paid, or on trust."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from tests.flows import schools
 from tests.flows.schools import School
 from topup import errors
+from topup.core.payments import Fact, Told
 from topup.db import payments, sql
-from topup.flows import (
-    invoice_purchase,
-)
+from topup.flows import fulfil, invoice_purchase
 
 school, whole = schools.school, schools.whole
 
@@ -68,6 +68,17 @@ async def test_trusted_institution_is_granted_at_issue_and_receipted_when_it_pay
     seen = (await school.look(payment)).payment
     assert (seen.paid_minor, seen.status, await school.sessions()) == (6_000, "COMPLETED", 10)
     assert await school.rows("SELECT count(*) FROM outbox WHERE kind = 'receipt'") == [(2,)]
+
+
+async def test_issued_on_trust_and_paid_in_one_batch_is_granted_and_paid(school: School) -> None:
+    payment = await school.buy(10, pay_by="INVOICE")
+    issued = Fact(Told.ISSUED, "INVOICE", is_live=False, payment_id=payment.id, invoice_id=payment.stripe_invoice_id)
+    paid = replace(issued, told=Told.PAID, paid_minor=6_000, currency="gbp")
+    async with school.pool.connection() as conn:
+        outcomes = await fulfil.apply(conn, [issued, paid])
+    assert [outcome.word for outcome in outcomes] == ["credited", "changed"]
+    seen = (await school.look(payment)).payment
+    assert (seen.paid_minor, seen.status, await school.sessions()) == (6_000, "COMPLETED", 10)
 
 
 async def test_trusted_institution_that_will_not_pay_is_told_to_the_admins(school: School) -> None:

@@ -14,7 +14,7 @@ from tests import institutions, pages_at_stripe
 from tests.stripe_boxes import StripeBox
 from tests.web import billing, staffing, visits
 from tests.web.staffing import Staff
-from topup.flows import session_prices
+from topup.flows import session_prices, take_money_back
 from topup.runtime.house import House
 from topup.settings import Settings
 
@@ -200,6 +200,21 @@ async def test_paid_purchase_shows_the_pool_its_receipt_and_who_ordered(staff: S
     for told in ("Receipt", "Hill School", "bills@hill.example", "TU-", "50 sessions", "£270.00"):
         assert told in receipt
     assert "Hill School has bought 50 sessions so far." in await staff.read("/purchases")
+
+
+async def test_a_purchase_whose_money_went_back_is_not_called_paid(
+    staff: Staff, stripe_box: StripeBox, house: House
+) -> None:
+    bought = await open_by_script(staff)
+    pages_at_stripe.pays(stripe_box, bought["clientSecret"])
+    path = f"/purchases/{bought['purchaseId']}"
+    assert "50 sessions added" in await staff.read(path)
+    stripe_box.control("refunds", payment_intent=bought["clientSecret"].partition("_secret_")[0])
+    await take_money_back.look(house.pool, house.stripe, UUID(bought["purchaseId"]))
+    read = await staff.read(path)
+    assert "50 sessions, refunded" in read
+    assert "All of the money went back." in read
+    assert "Refunded" in await staff.read("/purchases")
 
 
 async def test_there_is_no_receipt_before_the_money(staff: Staff) -> None:

@@ -7,7 +7,7 @@ snapshot.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -54,7 +54,7 @@ async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
         positions[payment.id] = states.after(positions[payment.id], fact, decision)
         one = _Decided(payment, positions[payment.id], fact, decision)
         if decision.status is not None:
-            decided[payment.id] = one
+            decided[payment.id] = _joined(decided.get(payment.id), one)
         elif decision.review_reason is not None:
             await _alert(conn, one, cause=f"{payment.id}:{fact.intent_id or fact.session_id or fact.invoice_id}")
         outcomes.append(Outcome(word(decision), payment.id))
@@ -62,6 +62,13 @@ async def apply(conn: sql.Connection, facts: Sequence[Fact]) -> list[Outcome]:
         await _write(conn, list(decided.values()))
     await _tell_invoices(conn, found, facts)
     return outcomes
+
+
+def _joined(before: _Decided | None, one: _Decided) -> _Decided:
+    """Two facts of one batch that each changed a payment: the later status, and the credits that the first made due."""
+    if before is None or not before.decision.is_credit_due:
+        return one
+    return replace(one, decision=replace(one.decision, is_credit_due=True))
 
 
 async def complete(conn: sql.Connection, payment: payments.Payment, *, actor: str) -> None:

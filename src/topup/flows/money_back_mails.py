@@ -4,13 +4,13 @@ In the caller's transaction and once for each look that found news, so that a ma
 by topup.flows.level_credits.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from topup.core import mails
-from topup.db import accounts, contacts, outbox, sql
+from topup.db import accounts, outbox, sql
 from topup.db.payments import Payment
+from topup.flows import payment_mails
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,37 +45,20 @@ async def put(conn: sql.Connection, payment: Payment, before: Sums, after: Sums,
     if not happened:
         return
     account = await accounts.find(conn, payment.account_id)
-    recipients = await _recipients(conn, payment)
+    concerned = (await payment_mails.recipients(conn, [payment]))[payment.id]
     messages: list[outbox.Message] = []
     for what, amount_minor in happened:
         cause = f"{payment.id}:{payment.clawback_rev + 1}:{what}"
         details: dict[str, Any] = {
             "happened": what,
             "amountMinor": amount_minor,
-            "packageName": payment.package_name,
-            "credits": payment.credits,
-            "unit": payment.unit,
-            "priceMinor": payment.price_minor,
-            "currency": payment.currency,
-            "paymentId": str(payment.id),
-            "reference": str(payment.id),
+            **payment_mails.bought(payment),
             "takenBack": taken_back,
             "held": account.held if account else 0,
             "debt": account.debt if account else 0,
         }
-        for number, (address, first_name) in enumerate(recipients):
-            words = {**details, "firstName": first_name}
-            messages.append(outbox.Message(mails.MONEY_BACK, f"{cause}:{number}", address, words))
+        for to in concerned:
+            words = {**details, "firstName": to.first_name}
+            messages.append(outbox.Message(mails.MONEY_BACK, cause + to.part, to.email, words))
         await outbox.put_for_admins(conn, kind=mails.MONEY_BACK_ALERT, cause=cause, details=details)
     await outbox.put_many(conn, messages)
-
-
-async def _recipients(conn: sql.Connection, payment: Payment) -> Sequence[tuple[str, str]]:
-    """Addresses with first names."""
-    people = await contacts.of_users(conn, {payment.user_id} if payment.user_id else set())
-    found = [(person.email, person.first_name) for person in people.values()]
-    if payment.institution_id is not None:
-        billing = (await contacts.of_institutions(conn, {payment.institution_id})).get(payment.institution_id)
-        if billing is not None and all(billing.casefold() != address.casefold() for address, _ in found):
-            found.append((billing, ""))
-    return found

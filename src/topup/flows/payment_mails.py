@@ -1,13 +1,14 @@
 """Writes the mails that a payment's outcome calls for into the outbox: receipts, failed debits, alerts to admins.
 
 In the caller's transaction, so that a mail is as sure as what it tells. An institution's receipt goes to whoever bought
-and to its billing address. Called by topup.flows.fulfil.
+and to its billing address. Called by topup.flows.fulfil; who hears of a payment is also asked by money_back_mails.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from topup.core import mails
 from topup.db import contacts, outbox, sql
@@ -22,20 +23,47 @@ class News:
     paid_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Somebody who hears of a payment. `part` tells their mail's cause from that of the other one who hears of it."""
+
+    email: str
+    first_name: str
+    part: str
+
+
 async def put(conn: sql.Connection, news: Sequence[News]) -> None:
     """Write one mail to each person concerned."""
-    people = await contacts.of_users(conn, {one.payment.user_id for one in news if one.payment.user_id})
-    institution_ids = {one.payment.institution_id for one in news if one.payment.institution_id}
+    concerned = await recipients(conn, [one.payment for one in news])
+    await outbox.send_many(conn, [_message(one, recipient) for one in news for recipient in concerned[one.payment.id]])
+
+
+async def recipients(conn: sql.Connection, found: Sequence[Payment]) -> dict[UUID, list[Recipient]]:
+    """Who hears of each payment: whoever bought and, where it is another address, the institution's billing."""
+    people = await contacts.of_users(conn, {one.user_id for one in found if one.user_id})
+    institution_ids = {one.institution_id for one in found if one.institution_id}
     billing = await contacts.of_institutions(conn, institution_ids) if institution_ids else {}
-    messages: list[outbox.Message] = []
-    for one in news:
-        person = people.get(one.payment.user_id) if one.payment.user_id else None
-        address = billing.get(one.payment.institution_id) if one.payment.institution_id else None
-        if person is not None:
-            messages.append(_message(one, person.email, person.first_name, cause=str(one.payment.id)))
+    concerned: dict[UUID, list[Recipient]] = {}
+    for one in found:
+        person = people.get(one.user_id) if one.user_id else None
+        address = billing.get(one.institution_id) if one.institution_id else None
+        heard = concerned[one.id] = [Recipient(person.email, person.first_name, "")] if person is not None else []
         if address is not None and (person is None or address.casefold() != person.email.casefold()):
-            messages.append(_message(one, address, "", cause=f"{one.payment.id}:billing"))
-    await outbox.send_many(conn, messages)
+            heard.append(Recipient(address, "", ":billing"))
+    return concerned
+
+
+def bought(payment: Payment) -> dict[str, Any]:
+    """What mails about a payment say of what was bought."""
+    return {
+        "packageName": payment.package_name,
+        "credits": payment.credits,
+        "unit": payment.unit,
+        "priceMinor": payment.price_minor,
+        "currency": payment.currency,
+        "paymentId": str(payment.id),
+        "reference": str(payment.id),
+    }
 
 
 async def alert(
@@ -53,19 +81,10 @@ async def alert(
     await outbox.put_for_admins(conn, kind=mails.REVIEW_ALERT, cause=cause, details=details)
 
 
-def _message(one: News, recipient: str, first_name: str, *, cause: str) -> outbox.Message:
-    payment = one.payment
-    details: dict[str, Any] = {
-        "firstName": first_name,
-        "packageName": payment.package_name,
-        "credits": payment.credits,
-        "unit": payment.unit,
-        "priceMinor": payment.price_minor,
-        "currency": payment.currency,
-        "paymentId": str(payment.id),
-        "reference": str(payment.id),
-    }
+def _message(one: News, to: Recipient) -> outbox.Message:
+    cause = f"{one.payment.id}{to.part}"
+    details = {"firstName": to.first_name, **bought(one.payment)}
     if one.paid_at is None:
-        return outbox.Message(mails.PAYMENT_FAILED, cause, recipient, details)
-    paid = {**details, "priceMinor": payment.paid_for_minor, "paidAt": one.paid_at.isoformat()}
-    return outbox.Message(mails.RECEIPT, cause, recipient, paid)
+        return outbox.Message(mails.PAYMENT_FAILED, cause, to.email, details)
+    paid = {**details, "priceMinor": one.payment.paid_for_minor, "paidAt": one.paid_at.isoformat()}
+    return outbox.Message(mails.RECEIPT, cause, to.email, paid)

@@ -6,7 +6,7 @@ wording.py, which speaks to a person about their own credits.
 
 from topup.core import money
 from topup.db.payments import Payment
-from topup.web.pages import figures
+from topup.web.pages import figures, wording
 from topup.web.pages.reader import Reader
 from topup.web.pages.wording import Words
 
@@ -78,12 +78,12 @@ def of_purchase(payment: Payment, reads: Reader, *, is_slow: bool = False) -> Wo
         return _open_invoice(payment, reads) if payment.channel == "INVOICE" else _confirming(is_slow=is_slow)
     if payment.status != "COMPLETED":
         return _FIXED[payment.status]
-    added = f"{figures.counted(payment.credits, payment.unit)} added"
     if payment.channel == "INVOICE" and payment.paid_minor is None:
+        added = f"{figures.counted(payment.credits, payment.unit)} added"
         return Words(
             "Added, invoice to pay", added, f"The invoice is still to be paid: {_due(payment, reads)}", "", "good"
         )
-    return Words("Paid", added, "The payment is complete, and its receipt is mailed to you.", "", "good")
+    return wording.of_payment(payment)
 
 
 def unpaid(payment: Payment) -> Words:
