@@ -30,9 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     if options.host not in LOOPBACK and not options.public_url:
         return _cannot("On an address other than loopback, say with --public-url how buyers reach the sandbox.")
     try:
-        bound = running.bind(options.host, options.port)
+        bound = (
+            running.bind(options.host, options.port) if options.socket is None else running.handed_over(options.socket)
+        )
     except OSError as taken:
-        return _cannot(f"Port {options.port} on {options.host} cannot be used: {taken.strerror}.")
+        what = f"Socket {options.socket}" if options.port is None else f"Port {options.port} on {options.host}"
+        return _cannot(f"{what} cannot be used: {taken.strerror}.")
     settings = running.with_address(
         Settings(options.data, options.public_url.rstrip("/"), options.webhook_url, secret, _pace(options)),
         bound,
@@ -65,7 +68,9 @@ def _pace(options: argparse.Namespace) -> Pace:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stripe_sandbox", description="An offline Stripe for tests.")
-    parser.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int, help="0 picks a free one")
+    where.add_argument("--socket", type=int, help="the number of a listening socket that the parent opened")
     parser.add_argument("--data", type=Path, required=True, help="the SQLite file; made when it is not there")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--public-url", default="", help="how browsers reach it, when not at the address it listens on")

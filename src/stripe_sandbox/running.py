@@ -42,13 +42,26 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address; port 0 picks a free one."""
+    """Return a socket listening at the address; port 0 picks a free one.
+
+    It listens at once, since of two that are merely bound to one port the later fails only when it listens.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends without delay only on sockets that say they are TCP; otherwise each small answer costs 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host, port))
+    try:
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
     return bound
+
+
+def handed_over(number: int) -> socket.socket:
+    """Return the listening socket that the parent opened, by its number in this process."""
+    return socket.socket(fileno=number)
 
 
 def address(bound: socket.socket) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -64,6 +65,19 @@ def test_it_never_outlives_its_parent(start: Start) -> None:
     process, _ = start("--exit-with-parent")
     process.stdin.close()
     assert process.wait(10) == 0
+
+
+def test_it_serves_on_a_socket_that_its_parent_opened(data_file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        command = [sys.executable, "-m", "stripe_sandbox", "--socket", str(opened.fileno()), "--data", str(data_file)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=[opened.fileno()])
+        address = f"http://127.0.0.1:{opened.getsockname()[1]}"
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"stripe: {address}\n"
+        assert httpx2.get(f"{address}/sandbox").status_code == 200
+        process.terminate()
+    assert process.returncode == 0
 
 
 def test_input_that_is_at_its_end_ends_it_at_once(data_file: Path) -> None:
@@ -135,10 +149,11 @@ def test_second_sandbox_on_the_same_data_refuses_to_start(start: Start, data_fil
     assert "in use by another sandbox" in refused("--port", "0", "--data", str(data_file))
 
 
-def test_taken_port_is_told_in_one_sentence(start: Start, tmp_path: Path) -> None:
+def test_place_that_cannot_be_used_is_told_in_one_sentence(start: Start, tmp_path: Path) -> None:
     _, url = start()
     port = url.rpartition(":")[2]
-    assert f"Port {port}" in refused("--port", port, "--data", str(tmp_path / "other.db"))
+    assert f"Port {port} on 127.0.0.1 cannot" in refused("--port", port, "--data", str(tmp_path / "other.db"))
+    assert "Socket 99 cannot" in refused("--socket", "99", "--data", str(tmp_path / "other.db"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,17 @@ def test_two_demos_stand_beside_each_other_but_not_on_one_folder(folder: Path, t
     assert {first.told("app"), first.stripe_url}.isdisjoint({beside.told("app"), beside.stripe_url})
     assert [demo.end() for demo in (first, beside)] == [0, 0]
     embedded.erase(tmp_path / "beside" / "postgres")
+
+
+def test_two_demos_started_at_one_moment_find_ports_of_their_own(tmp_path: Path) -> None:
+    """Both ask for the ports of a first start, and each program of the two has to be the only one at its port."""
+    folders = [tmp_path / name for name in ("left", "right")]
+    with ThreadPoolExecutor() as pool:
+        started = list(pool.map(demos.start, folders))
+    assert len({address for demo in started for address in (demo.told("app"), demo.stripe_url)}) == 4
+    assert [demo.end() for demo in started] == [0, 0]
+    for each in folders:
+        embedded.erase(each / "postgres")
 
 
 def test_webhook_secret_and_local_front_end_of_the_environment_are_used(folder: Path) -> None:

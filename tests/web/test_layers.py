@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.web.conftest import ORIGIN
+from topup import errors
 from topup.runtime.house import House
 from topup.settings import Settings
 from topup.web import app as application
@@ -28,6 +29,15 @@ async def _served(house: House) -> AsyncIterator[int]:
                 yield bound.getsockname()[1]
             finally:
                 stop.set()
+
+
+def test_a_port_is_ones_own_from_the_moment_it_is_bound() -> None:
+    """Two that start at one moment: the later is told at once, and not when it begins to answer."""
+    with (
+        contextlib.closing(serving.bind("127.0.0.1", 0)) as first,
+        pytest.raises(errors.Unavailable, match="cannot be used"),
+    ):
+        serving.bind("127.0.0.1", first.getsockname()[1])
 
 
 async def test_a_request_keeps_its_callers_id_only_if_it_is_one(client: httpx2.AsyncClient) -> None:

@@ -73,7 +73,7 @@ def opened(folder: Path, given: Settings, *, bound: socket.socket) -> Iterator[S
             sandbox_child.Orders(
                 data=folder / demo_folder.STRIPE,
                 log=folder / demo_folder.STRIPE_LOG,
-                port=sandbox_child.free_port(kept.stripe_port),
+                port=kept.stripe_port,
                 webhook_url=f"http://{HOST}:{kept.port}/api/webhooks/stripe",
                 webhook_secret=secrets[0],
             )

@@ -1,9 +1,11 @@
 """The offline Stripe as a child process of the demo: started, watched, started again if it dies, stopped.
 
 It is a program of its own, told everything on its command line and ended by the end of its standard input, so that it
-never outlives the demo, not even one that is killed.
+never outlives the demo, not even one that is killed. Its socket is opened here and handed over, so that no other
+program can come between the finding of a port and its use.
 """
 
+import contextlib
 import dataclasses
 import select
 import socket
@@ -21,7 +23,7 @@ ANNOUNCED = "stripe: "
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Orders:
-    """What the child is told."""
+    """What the child is told. The port is the one it had last, and asked for again."""
 
     data: Path
     log: Path
@@ -35,7 +37,8 @@ class Child:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._process = _started(orders)
+        with _listening_about(orders.port) as listening:
+            self._process = _started(orders, listening)
         self.address = ""
 
     def wait_until_ready(self) -> None:
@@ -59,7 +62,8 @@ class Child:
         """Start it again at the same address, which buyers may have in their browser."""
         self.stop()
         port = int(self.address.rpartition(":")[2])
-        self._process = _started(dataclasses.replace(self._orders, port=port))
+        with _listening(port) as listening:
+            self._process = _started(self._orders, listening)
         self.wait_until_ready()
 
     def stop(self) -> None:
@@ -75,25 +79,33 @@ class Child:
             self._process.stdout.close()
 
 
-def free_port(wanted: int) -> int:
-    """The wanted port where it is free, else 0, by which the child picks one."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, wanted))
-        except OSError:
-            return 0
-    return wanted
+def _listening_about(port: int) -> socket.socket:
+    """A socket at the wanted port where that is free, else at any."""
+    with contextlib.suppress(errors.Unavailable):
+        return _listening(port)
+    return _listening(0)
 
 
-def _started(orders: Orders) -> subprocess.Popen[bytes]:
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as fault:
+        raise errors.Unavailable(f"The offline Stripe cannot use port {port}: {fault.strerror}.") from fault
+
+
+def _started(orders: Orders, listening: socket.socket) -> subprocess.Popen[bytes]:
     command = [
         *(sys.executable, "-m", "stripe_sandbox", "--exit-with-parent"),
-        *("--host", HOST, "--port", str(orders.port), "--data", str(orders.data)),
+        *("--socket", str(listening.fileno()), "--data", str(orders.data)),
         *("--webhook-url", orders.webhook_url, "--webhook-secret", orders.webhook_secret),
     ]
     with orders.log.open("ab") as log:
         # Its own session, so that Ctrl-C in the terminal reaches the demo alone, which then stops it in order.
         return subprocess.Popen(  # noqa: S603 - our own program, no shell
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+            command,
+            pass_fds=[listening.fileno()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
         )

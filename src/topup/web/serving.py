@@ -41,13 +41,17 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; port 0 picks a free one."""
+    """A socket listening at the address; port 0 picks a free one.
+
+    It listens at once, since of two that are merely bound to one port the later fails only when it listens.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Named as TCP, since asyncio switches off the waiting of small answers (Nagle) only where it knows that.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(BACKLOG)
     except OSError as fault:
         bound.close()
         raise errors.Unavailable(
