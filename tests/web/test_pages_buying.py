@@ -223,6 +223,15 @@ async def test_there_is_no_receipt_before_the_money(staff: Staff) -> None:
     assert page.status_code == 404
 
 
+async def test_a_page_that_asks_again_after_its_reader_has_left_sends_them_to_sign_in(
+    staff: Staff, client: httpx2.AsyncClient
+) -> None:
+    bought = await open_by_script(staff)
+    state = f"{staff.home}/purchases/{bought['purchaseId']}/state"
+    answer = await client.get(state, headers={"HX-Request": "true", "Accept": "*/*"})
+    assert answer.headers["hx-redirect"].startswith("/sign-in?next=")
+
+
 async def test_state_moves_by_itself(staff: Staff, stripe_box: StripeBox) -> None:
     """A debit settles after days; the page asks again, and stops once it is decided."""
     bought = await open_by_script(staff)

@@ -22,6 +22,7 @@ from topup import errors
 from topup.web import validation
 
 PROBLEM_JSON = "application/problem+json"
+_UNAUTHENTICATED = 401
 RETRY_UNAVAILABLE_SECONDS = 5
 
 STATUSES: Mapping[type[errors.TopupError], int] = {
@@ -193,9 +194,15 @@ async def _on_database(request: Request, error: Exception) -> Response:
 def render(request: Request, problem: Problem) -> Response:
     """A problem for programs; for a person looking at a page, whatever `app.state.render_error_page` makes of it."""
     page = getattr(request.app.state, "render_error_page", None)
-    if page is not None and not is_api_path(request.url.path) and "text/html" in request.headers.get("accept", ""):
+    if page is not None and not is_api_path(request.url.path) and _is_for_a_person(request, problem):
         return cast("Response", page(request, problem))
     return answer(problem, request_id_of(request.scope))
+
+
+def _is_for_a_person(request: Request, problem: Problem) -> bool:
+    """A browser says that it wants a page; a part of a page that asks again for itself is sent to sign in as well."""
+    is_signed_out_part = request.headers.get("hx-request") == "true" and problem.status == _UNAUTHENTICATED
+    return is_signed_out_part or "text/html" in request.headers.get("accept", "")
 
 
 def is_api_path(path: str) -> bool:
