@@ -64,21 +64,15 @@ class Allocation:
     closed_at: datetime | None
 
 
-PAGE = """
+COLUMNS = """
     SELECT al.id, al.institution_id, al.membership_id, m.email, u.first_name, u.last_name, al.account_id, al.quantity,
         al.returned, al.expired, coalesce(left_over.unused, 0)::bigint AS unused,
         (al.quantity - al.returned - al.expired - coalesce(left_over.unused, 0) - coalesce(ending.unused, 0))::bigint
             AS used,
         al.ends_at, al.created_at, al.closed_at
-    FROM (
-        SELECT * FROM allocations
-        WHERE institution_id = %(institution_id)s AND (%(before_id)s::uuid IS NULL OR id < %(before_id)s)
-            AND (%(membership_id)s::uuid IS NULL OR membership_id = %(membership_id)s)
-            AND (%(email_part)s = '' OR membership_id IN (
-                SELECT id FROM memberships
-                WHERE institution_id = %(institution_id)s AND strpos(email, %(email_part)s) > 0))
-        ORDER BY id DESC LIMIT %(limit)s
-    ) AS al
+"""
+# Of which rows of `allocations` is said in between.
+WHAT_BECAME = """
     JOIN memberships m ON m.id = al.membership_id
     LEFT JOIN users u ON u.id = m.user_id
     LEFT JOIN LATERAL (
@@ -89,8 +83,20 @@ PAGE = """
         SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id
         WHERE e.account_id = al.account_id AND e.settled_at IS NULL AND l.transfer_id = al.transfer_id
     ) AS ending ON true
-    ORDER BY al.id DESC
 """
+
+ONE_PAGE = """
+    FROM (
+        SELECT * FROM allocations
+        WHERE institution_id = %(institution_id)s AND (%(before_id)s::uuid IS NULL OR id < %(before_id)s)
+            AND (%(membership_id)s::uuid IS NULL OR membership_id = %(membership_id)s)
+            AND (%(email_part)s = '' OR membership_id IN (
+                SELECT id FROM memberships
+                WHERE institution_id = %(institution_id)s AND strpos(email, %(email_part)s) > 0))
+        ORDER BY id DESC LIMIT %(limit)s
+    ) AS al
+"""
+PAGE = COLUMNS + ONE_PAGE + WHAT_BECAME + "ORDER BY al.id DESC"
 
 
 async def page(
@@ -113,23 +119,7 @@ async def page(
     return await sql.rows(conn, Allocation, PAGE, parameters)
 
 
-FIND = """
-    SELECT al.id, al.institution_id, al.membership_id, m.email, u.first_name, u.last_name, al.account_id, al.quantity,
-        al.returned, al.expired, coalesce(left_over.unused, 0)::bigint AS unused,
-        (al.quantity - al.returned - al.expired - coalesce(left_over.unused, 0) - coalesce(ending.unused, 0))::bigint
-            AS used,
-        al.ends_at, al.created_at, al.closed_at
-    FROM allocations al JOIN memberships m ON m.id = al.membership_id LEFT JOIN users u ON u.id = m.user_id
-    LEFT JOIN LATERAL (
-        SELECT sum(l.remaining + l.held) AS unused FROM lots l
-        WHERE l.account_id = al.account_id AND l.transfer_id = al.transfer_id AND l.is_living
-    ) AS left_over ON true
-    LEFT JOIN LATERAL (
-        SELECT sum(e.credits) AS unused FROM allocation_ends e JOIN lots l ON l.id = e.lot_id
-        WHERE e.account_id = al.account_id AND e.settled_at IS NULL AND l.transfer_id = al.transfer_id
-    ) AS ending ON true
-    WHERE al.id = %s
-"""
+FIND = COLUMNS + "FROM allocations al" + WHAT_BECAME + "WHERE al.id = %s"
 
 
 async def find(conn: sql.Connection, allocation_id: UUID) -> Allocation | None:
