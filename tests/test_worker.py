@@ -218,27 +218,33 @@ async def test_a_database_that_drops_every_connection_ends_nothing(
         await until(has_sent_and_ticked)
 
 
-@pytest.mark.slow
-async def test_a_job_whose_worker_is_killed_is_done_by_another(
-    home: House, database_url: str, server: MailServer
-) -> None:
-    """Fault 18: SIGKILL in the middle of a job; the job is done once by whoever comes next."""
+async def defer_with_an_old_mail(home: House) -> None:
+    """A job that forgets old mails, and one for it to forget."""
     async with home.pool.connection() as conn:
         message = {"kind": mails.ALREADY_REGISTERED, "cause": "old", "recipient": "alice@example.com"}
         await outbox.put(conn, **message, details={})
         await sql.run(conn, "UPDATE outbox SET sent_at = topup_now() - interval '1 year'")
     await defer(home)
 
-    async def is_waiting_for_the_row() -> bool:
-        async with home.pool.connection() as conn:
-            waiting = (
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            return bool(await sql.value(conn, waiting))
+
+async def is_waiting_for_the_row(home: House) -> bool:
+    async with home.pool.connection() as conn:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return bool(await sql.value(conn, waiting))
+
+
+@pytest.mark.slow
+async def test_a_job_whose_worker_is_killed_is_done_by_another(
+    home: House, database_url: str, server: MailServer
+) -> None:
+    """Fault 18: SIGKILL in the middle of a job; the job is done once by whoever comes next."""
+    await defer_with_an_old_mail(home)
 
     async with process(database_url, server) as first, home.pool.connection() as holding:
         await sql.run(holding, "SELECT FROM outbox FOR UPDATE")
-        await until(is_waiting_for_the_row)
+        await until(lambda: is_waiting_for_the_row(home))
         first.kill()
         await first.wait()
         assert await jobs(home, "doing") == 1
@@ -334,18 +340,7 @@ async def test_a_worker_that_was_stopped_and_wakes_again_does_no_harm(
     home: House, database_url: str, server: MailServer
 ) -> None:
     """Fault 19: SIGSTOP in the middle of a job; another does it; then the first goes on and finishes its own."""
-    async with home.pool.connection() as conn:
-        message = {"kind": mails.ALREADY_REGISTERED, "cause": "old", "recipient": "alice@example.com"}
-        await outbox.put(conn, **message, details={})
-        await sql.run(conn, "UPDATE outbox SET sent_at = topup_now() - interval '1 year'")
-    await defer(home)
-
-    async def is_waiting_for_the_row() -> bool:
-        async with home.pool.connection() as conn:
-            waiting = (
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            )
-            return bool(await sql.value(conn, waiting))
+    await defer_with_an_old_mail(home)
 
     async def is_done() -> bool:
         found = (await hearts(home)).get(TIMER)
@@ -354,7 +349,7 @@ async def test_a_worker_that_was_stopped_and_wakes_again_does_no_harm(
     async with process(database_url, server) as first:
         async with home.pool.connection() as holding:
             await sql.run(holding, "SELECT FROM outbox FOR UPDATE")
-            await until(is_waiting_for_the_row)
+            await until(lambda: is_waiting_for_the_row(home))
             first.send_signal(signal.SIGSTOP)
             await holding.rollback()
         await let_workers_look_dead(home)

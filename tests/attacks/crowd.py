@@ -116,7 +116,9 @@ async def crowd(
         programs["nobody"] = nobody
         browsers["nobody"] = await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url=ORIGIN))
         names = await _things(house, stripe_box, programs, people, database_url)
-        yield Crowd(house, programs, browsers, {**names, "account_id": alice.user["accountId"]})
+        names["account_id"] = alice.user["accountId"]
+        names["roster_id"] = await _uploaded(browsers["OWNER"], names["institution_id"])
+        yield Crowd(house, programs, browsers, names)
         for who in (*routes.KEYS, "nobody"):
             await programs[who].aclose()
 
@@ -130,7 +132,7 @@ async def _things(
 ) -> dict[str, str]:
     """One of everything, each somebody's own."""
     school = await institutions.school(house, people["OWNER"])
-    await institutions.school(house, people["other"], "Dale School")
+    dale = await institutions.school(house, people["other"], "Dale School")
     await school.fill(50)
     for role in staffing.NAMES:
         if role != "OWNER":
@@ -140,10 +142,10 @@ async def _things(
     )
     return {
         "institution_id": school.id,
+        "others_institution_id": dale.id,
         "member_id": await school.member(people["gone"], "STUDENT"),
         "invited_id": invited.json()["id"],
         "allocation_id": (await school.allocate("a@example.com", 2))["id"],
-        "roster_id": "unknown",
         **await _bought(box, programs, people, school),
         **await _host_things(programs),
         **await _inside(house, database_url),
@@ -152,6 +154,14 @@ async def _things(
         "own_method_id": "pm_nobodys",
         "external_id": "user-7",
     }
+
+
+async def _uploaded(owner: httpx2.AsyncClient, institution_id: str) -> str:
+    """A roster that was shown and not imported."""
+    page = f"/institutions/{institution_id}/rosters"
+    files = {"file": ("list.csv", b"email,quantity\nr@example.com,1\n", "text/csv")}
+    sent = await owner.post(page, data={"csrf": await visits.token(owner, page)}, files=files)
+    return sent.headers["location"].rpartition("/")[2]
 
 
 async def _bought(

@@ -21,6 +21,7 @@ from tests.attacks import routes
 from tests.attacks.crowd import NOWHERE, Crowd
 from tests.attacks.routes import Route
 from tests.web.conftest import ORIGIN
+from topup.core import roles
 from topup.runtime.house import House
 from topup.web import app as application
 from topup.web import security_headers
@@ -39,6 +40,7 @@ ALWAYS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+OF_A_SCHOOL = ("member_id", "invited_id", "allocation_id", "roster_id", "purchase_id", "invoice_id", "method_id")
 # Shown in a frame of the demo's own, where its policy lets it do nothing.
 A_MAIL = "/demo/mailbox/{mail_id}/html"
 # Names that our own columns have, which nobody may set from outside.
@@ -70,6 +72,22 @@ def _there(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 async def test_every_route_there_is_has_its_line_in_the_list(house: House) -> None:
     assert set(_there(application.create_app(house))) == {route.address for route in EVERY}
+
+
+def test_every_call_of_the_table_of_roles_has_a_route() -> None:
+    assert {route.call for route in EVERY if route.call is not None} == set(roles.CALLS)
+
+
+async def test_what_is_anothers_is_not_in_ones_own_institution_either(crowd: Crowd) -> None:
+    """Fault 66: the id of one's own institution beside that of another's member, purchase, card or roster."""
+    at_home = {**crowd.names, "institution_id": crowd.names["others_institution_id"]}
+    asked = 0
+    for route in EVERY:
+        if route.call is not None and any(f"{{{name}}}" in route.path for name in OF_A_SCHOOL):
+            asked += 1
+            answer = await crowd.ask(route, "other", at_home)
+            assert answer.status_code == 404, (route.name, answer.status_code)
+    assert asked > 20
 
 
 @pytest.mark.slow

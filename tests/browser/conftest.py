@@ -12,6 +12,7 @@ from psycopg import sql
 from tests import stripe_boxes
 from tests.browser import looking, residents
 from tests.browser import world as worlds
+from tests.stories import demos
 
 # Other tests run beside these: what is there in the end is right, however long it took.
 sync_api.expect.set_options(timeout=20_000)
@@ -39,6 +40,21 @@ def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
     """Ends with its module: while it lives its event loop counts as running, and no asynchronous test can start."""
     with sync_api.sync_playwright() as playwright, looking.launched(playwright, chromium_path) as browser:
         yield browser
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def visitor(request: pytest.FixtureRequest, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
+    """A fresh page, with and without JavaScript."""
+    context = browser.new_context(java_script_enabled=request.param, locale="en-GB")
+    context.set_default_timeout(looking.PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demos.Demo]:
+    """A whole demo for the visits of one module."""
+    yield from demos.lent(tmp_path_factory.mktemp("demo") / "data")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from playwright import sync_api
 
 from tests.browser import residents, schools, someone
 
+PATIENCE_MS = 30_000
 SWITCHES = (
     "--no-sandbox",
     "--disable-gpu",

@@ -82,7 +82,7 @@ def test_older_lines_join_the_statement_without_leaving_the_page(page: sync_api.
     page.get_by_role("link", name="Older").click()
     sync_api.expect(lines).not_to_have_count(before)
     assert page.url.endswith("/account")
-    assert page.get_by_role("heading", name="Today").count() == 1
+    sync_api.expect(page.get_by_role("heading", name="Today")).to_have_count(1)
 
 
 def test_the_statement_is_whole_without_javascript(browser: sync_api.Browser, world: residents.World) -> None:

@@ -9,23 +9,13 @@ from collections.abc import Iterator
 import pytest
 from playwright import sync_api
 
+from tests.browser.looking import PATIENCE_MS
 from tests.stories import demos
-from topup.runtime import embedded
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE_MS = 30_000
 PAYS, MASTERCARD, DECLINED, SECURE = "4242424242424242", "5555555555554444", "4000000000009995", "4000002760003184"
 PAY = re.compile("^Pay £")
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demos.Demo]:
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    running = demos.start(folder)
-    yield running
-    running.end()
-    embedded.erase(folder / "postgres")
 
 
 @pytest.fixture
@@ -115,7 +105,7 @@ def test_declined_card_is_told_in_words_and_another_one_pays_the_same_purchase(p
     petra.get_by_role("button", name=PAY).click()
     is_added(petra, 12)
     petra.get_by_role("link", name="Purchases", exact=True).click()
-    assert petra.get_by_text("12 sessions", exact=True).count() == 1
+    sync_api.expect(petra.get_by_text("12 sessions", exact=True)).to_have_count(1)
 
 
 def test_bank_that_says_no_leaves_nothing_charged_and_the_order_changed_afterwards_leaves_nothing_unpaid(
@@ -183,7 +173,7 @@ def test_invoice_is_paid_on_stripes_page_and_the_open_page_moves_by_itself(petra
     is_added(petra, 21)
     assert available(petra) == before + 21
     petra.get_by_role("link", name="Purchases", exact=True).click()
-    assert petra.get_by_text("21 sessions", exact=True).count() == 1
+    sync_api.expect(petra.get_by_text("21 sessions", exact=True)).to_have_count(1)
 
 
 def test_page_closed_at_the_moment_of_paying_fills_the_pool_all_the_same(
@@ -228,7 +218,7 @@ def test_double_click_makes_one_purchase(petra: sync_api.Page) -> None:
     petra.get_by_role("button", name=PAY).dblclick()
     is_added(petra, 17)
     petra.get_by_role("link", name="Purchases", exact=True).click()
-    assert petra.get_by_text("17 sessions", exact=True).count() == 1
+    sync_api.expect(petra.get_by_text("17 sessions", exact=True)).to_have_count(1)
 
 
 def test_everything_can_be_done_with_the_keyboard(petra: sync_api.Page) -> None:

@@ -2,34 +2,15 @@
 
 import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright import sync_api
 
-from tests.browser.test_visit import PATIENCE_MS
+from tests.browser.looking import PATIENCE_MS
 from tests.stories import demos
-from topup.runtime import embedded
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demos.Demo]:
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    running = demos.start(folder)
-    yield running
-    running.end()
-    embedded.erase(folder / "postgres")
-
-
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
-def visitor(request: pytest.FixtureRequest, browser: sync_api.Browser) -> Iterator[sync_api.Page]:
-    context = browser.new_context(java_script_enabled=request.param, locale="en-GB")
-    context.set_default_timeout(PATIENCE_MS)
-    yield context.new_page()
-    context.close()
 
 
 def come_in(page: sync_api.Page, demo: demos.Demo, slug: str) -> str:

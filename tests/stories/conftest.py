@@ -5,13 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stories import demos
-from topup.runtime import embedded
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[demos.Demo]:
-    folder = tmp_path_factory.mktemp("demo") / "data"
-    running = demos.start(folder)
-    yield running
-    running.end()
-    embedded.erase(folder / "postgres")
+    yield from demos.lent(tmp_path_factory.mktemp("demo") / "data")

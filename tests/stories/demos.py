@@ -19,6 +19,7 @@ import httpx2
 import pytest
 import stripe
 
+from topup.runtime import embedded
 from topup.runtime.embedded import home as homes
 
 ENDS_WITHIN_SECONDS = 30
@@ -154,6 +155,14 @@ class Visitor:
 
     def available(self) -> int:
         return self.client.get("/api/credits").json()["available"]
+
+
+def lent(folder: Path) -> Iterator[Demo]:
+    """A demo while somebody uses it, gone without a trace afterwards: what the fixtures of this name yield."""
+    running = start(folder)
+    yield running
+    running.end()
+    embedded.erase(folder / "postgres")
 
 
 def start(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Demo:

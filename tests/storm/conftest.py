@@ -1,12 +1,25 @@
-"""Tells at the end what the storm has done, on the screen and, after a long one, in a file."""
+"""The ground of a storm; and at the end what it has done, on the screen and, after a long one, in a file."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.storm import dice
+from tests.storm import dice, rig
+from tests.stripe_boxes import StripeBox
 
 REPORT = Path(__file__).parents[2] / ".topup" / "storm.txt"
+
+
+@pytest.fixture(scope="module")
+def ground(
+    shared_database_url: str, shared_stripe_box: StripeBox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[rig.Rig]:
+    """A deployment of processes, which each module has to itself."""
+    shared_stripe_box.end_outage()
+    shared_stripe_box.control("wipe")
+    with rig.running(shared_database_url, shared_stripe_box, tmp_path_factory.mktemp("storm")) as opened:
+        yield opened
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -7,7 +7,6 @@ often, in what order and at which of two processes is drawn by the seed.
 import json
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +16,11 @@ import httpx2
 import pytest
 
 from tests import stripe_bodies
-from tests.storm import dice, flows, rig
+from tests.storm import dice, flows
 from tests.storm.flows import Buyer
 from tests.storm.processes import Process
 from tests.storm.rig import WEBHOOK_SECRET, Rig
 from tests.storm.walk import Walk
-from tests.stripe_boxes import StripeBox
 
 pytestmark = [pytest.mark.storm, pytest.mark.slow]
 
@@ -30,16 +28,6 @@ HERE = "tests/storm/test_campaigns.py"
 PAYMENTS = 200 if dice.IS_LONG else 16
 HEALED_SECONDS_MAX = 60
 EVENTS_WANTED = 20_000
-
-
-@pytest.fixture(scope="module")
-def ground(
-    shared_database_url: str, shared_stripe_box: StripeBox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Rig]:
-    shared_stripe_box.end_outage()
-    shared_stripe_box.control("wipe")
-    with rig.running(shared_database_url, shared_stripe_box, tmp_path_factory.mktemp("storm")) as opened:
-        yield opened
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,12 @@ broken, until it ends unharmed again. Which of them run in a short storm is draw
 """
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.storm import dice, faulty, flows, rig
+from tests.storm import dice, faulty, flows
 from tests.storm.rig import Rig
 from tests.storm.walk import Walk
-from tests.stripe_boxes import StripeBox
 
 pytestmark = [pytest.mark.storm, pytest.mark.slow]
 
@@ -21,16 +19,6 @@ SHORT_SECONDS = 30.0
 RUN_MIN = 3
 # One answer may come in two reads, so that two passages need not count the same.
 SPLIT_READS = 4
-
-
-@pytest.fixture(scope="module")
-def ground(
-    shared_database_url: str, shared_stripe_box: StripeBox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Rig]:
-    shared_stripe_box.end_outage()
-    shared_stripe_box.control("wipe")
-    with rig.running(shared_database_url, shared_stripe_box, tmp_path_factory.mktemp("storm")) as opened:
-        yield opened
 
 
 def go(ground: Rig, name: str, at: int = 0, way: str = "") -> Walk:

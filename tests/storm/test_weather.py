@@ -13,11 +13,10 @@ import psycopg
 import pytest
 
 from tests import people, stripe_bodies
-from tests.storm import dice, flows, rig
+from tests.storm import dice, flows
 from tests.storm.processes import Process
 from tests.storm.rig import WEBHOOK_SECRET, Rig
 from tests.storm.walk import Walk
-from tests.stripe_boxes import StripeBox
 
 pytestmark = [pytest.mark.storm, pytest.mark.slow]
 
@@ -41,16 +40,6 @@ FAULTS: tuple[dict[str, object], ...] = (
     {"answer": "slow", "delay_s": 1.0},
 )
 WEATHERS_MIN = 2
-
-
-@pytest.fixture(scope="module")
-def ground(
-    shared_database_url: str, shared_stripe_box: StripeBox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Rig]:
-    shared_stripe_box.end_outage()
-    shared_stripe_box.control("wipe")
-    with rig.running(shared_database_url, shared_stripe_box, tmp_path_factory.mktemp("storm")) as opened:
-        yield opened
 
 
 @pytest.fixture(autouse=True)

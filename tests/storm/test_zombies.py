@@ -3,7 +3,6 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from tests.storm import dice, faulty, flows, rig
+from tests.storm import dice, faulty, flows
 from tests.storm.processes import Process
 from tests.storm.rig import Rig
 from tests.storm.walk import Walk
-from tests.stripe_boxes import StripeBox
 from topup.core import mails
 from topup.db import outbox
 
@@ -27,16 +25,6 @@ SLEEP_SECONDS = min(60.0, dice.MINUTES) if dice.IS_LONG else 1.5
 POINTS = 2
 # More than any of these flows has; a point behind the last one puts nobody to sleep.
 IO_MAX = 30
-
-
-@pytest.fixture(scope="module")
-def ground(
-    shared_database_url: str, shared_stripe_box: StripeBox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Rig]:
-    shared_stripe_box.end_outage()
-    shared_stripe_box.control("wipe")
-    with rig.running(shared_database_url, shared_stripe_box, tmp_path_factory.mktemp("storm")) as opened:
-        yield opened
 
 
 def points(what: str) -> list[int]:
