@@ -250,6 +250,18 @@ def test_terms_of_what_comes_back_are_those_of_the_payments_oldest_lot_on_the_ac
     assert (back.remaining, back.payment_id, back.expires_at) == (10, P, oldest.expires_at)
 
 
+def test_what_comes_back_to_one_account_leaves_the_lots_of_another_alone(paper: Paper, alice: Account) -> None:
+    """Whoever asks names one account, also where the payment's credits were taken from two."""
+    bob = paper.account()
+    paper.credit(alice, 5, payment_id=P)
+    paper.credit(bob, 5)
+    paper.clawback(alice, 2, payment_id=P)
+    paper.clawback(bob, 3, payment_id=P)
+    paper.give_back(alice, 2, P)
+    assert (alice.balance, bob.balance) == (5, 2)
+    assert stock(paper, alice) == [(5, 0), (2, 0), (0, 0)]
+
+
 def test_what_comes_back_of_a_payment_that_brought_no_lot_never_ends(paper: Paper, alice: Account) -> None:
     paper.give_back(alice, 3, P)
     [back] = alice.lots

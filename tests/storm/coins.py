@@ -4,7 +4,12 @@ Independent of topup.ledger: no lots with counters, no moves, no entries. Purses
 numbers; time is in hours. Every act returns "done" or the word of its refusal.
 """
 
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
+
+PURCHASE_PRIORITY = 100
 
 
 @dataclass(frozen=True, order=True)
@@ -36,12 +41,13 @@ class Purse:
 
 @dataclass
 class Hold:
-    """Coins that are set aside."""
+    """Coins that are set aside: by a host, or for the dispute of a payment."""
 
     purse: int
     size: int
     ends: float
     coins: list[Coin]
+    payment: int | None = None
     captured: int = 0
     status: str = "OPEN"
 
@@ -65,6 +71,11 @@ class Coins:
     uses: list[Use] = field(default_factory=list)
     batches: int = 0
     ended: int = 0
+    # By purse and payment: what each coin's batch lost to clawbacks, how many coins are due back, and what coins that
+    # come back without a batch of their own are like: priority and end of the payment's oldest batch there.
+    lost: defaultdict[tuple[int, int], Counter[Coin]] = field(default_factory=lambda: defaultdict(Counter))
+    due: Counter[tuple[int, int]] = field(default_factory=Counter)
+    terms: dict[tuple[int, int], tuple[int, float]] = field(default_factory=dict)
 
     def figures(self, number: int) -> tuple[int, int, int]:
         """Balance, held and debt of a purse."""
@@ -94,8 +105,7 @@ class Coins:
             return "amount_out_of_range"
         if ends <= self.now:
             return "already_expired"
-        self.batches += 1
-        self._put(self.purses[number], [Coin(priority, ends, self.batches, payment)] * count)
+        self._put(number, [self._batch(number, priority, ends, payment)] * count)
         return "done"
 
     def spend(self, number: int, count: int) -> str:
@@ -120,8 +130,8 @@ class Coins:
         """Coins of a hold are used up; at the end the rest comes back."""
         hold = self.holds[which]
         self.settle(hold.purse)
-        if hold.status != "OPEN":
-            return "hold_closed"
+        if refused := self._closed(hold):
+            return refused
         count = len(hold.coins) if count is None else count
         if count < 1 or count > len(hold.coins):
             return "more_than_held"
@@ -140,8 +150,8 @@ class Coins:
         """A hold gives back."""
         hold = self.holds[which]
         self.settle(hold.purse)
-        if hold.status != "OPEN":
-            return "hold_closed"
+        if refused := self._closed(hold):
+            return refused
         self._close(hold, "RELEASED")
         return self.settle(hold.purse)
 
@@ -152,7 +162,7 @@ class Coins:
         if use.is_reversed:
             return "already_reversed"
         use.is_reversed = True
-        self._put(self.purses[use.purse], sorted(use.coins, reverse=True))
+        self._put(use.purse, sorted(use.coins, reverse=True))
         return self.settle(use.purse)
 
     def move(self, number: int, to: int, count: int) -> str:
@@ -166,25 +176,83 @@ class Coins:
         if refused:
             return refused
         self.settle(to)
-        arriving, numbers = [], dict[int, int]()
+        arriving, fresh = [], dict[int, Coin]()
         for coin in self.purses[number].take(count):
-            if coin.batch not in numbers:
-                self.batches += 1
-                numbers[coin.batch] = self.batches
-            arriving.append(Coin(coin.priority, coin.ends, numbers[coin.batch], coin.payment))
-        self._put(self.purses[to], arriving)
+            if coin.batch not in fresh:
+                fresh[coin.batch] = self._batch(to, coin.priority, coin.ends, coin.payment)
+            arriving.append(fresh[coin.batch])
+        self._put(to, arriving)
         return "done"
 
     def clawback(self, number: int, count: int, payment: int) -> str:
-        """Coins of a payment go, then other paid ones, then any, then there is debt."""
+        """Coins of a payment go, those in its dispute too, then other paid ones, then any, then there is debt."""
         self.settle(number)
         if count < 1:
             return "amount_out_of_range"
         purse = self.purses[number]
-        nearness = {payment: 0, None: 2}
-        order = sorted(purse.coins, key=lambda coin: (nearness.get(coin.payment, 1), coin))
-        purse.debt += count - len(purse.take(count, order))
+        taken = purse.take(count, sorted(coin for coin in purse.coins if coin.payment == payment))
+        if disputed := self._disputed(number, payment):
+            disputed.coins.sort()
+            captured = disputed.coins[: count - len(taken)]
+            disputed.coins = disputed.coins[len(captured) :]
+            disputed.captured += len(captured)
+            disputed.status = "OPEN" if disputed.coins else "CAPTURED"
+            taken += captured
+        taken += purse.take(count - len(taken), sorted(purse.coins, key=_nearest(payment)))
+        purse.debt += count - len(taken)
+        self.lost[number, payment].update(taken)
+        self.due[number, payment] += count
         return "done"
+
+    def give_back(self, number: int, count: int, payment: int) -> str:
+        """Debt goes, then coins that were lost come back, the last to go first, then there is a new batch."""
+        self.settle(number)
+        purse, lost = self.purses[number], self.lost[number, payment]
+        repaid = min(purse.debt, count)
+        purse.debt -= repaid
+        last_first = sorted((+lost).elements(), key=_nearest(payment), reverse=True)
+        returned = last_first[: count - repaid]
+        if left := count - repaid - len(returned):
+            priority, ends = self.terms.get((number, payment), (PURCHASE_PRIORITY, inf))
+            returned += [self._batch(number, priority, ends, payment)] * left
+        lost.subtract(returned)
+        self.due[number, payment] -= count
+        purse.coins += returned
+        return self.settle(number)
+
+    def dispute(self, number: int, count: int, payment: int) -> str:
+        """So many unspent coins of a payment are set aside, last first; of another size, it is another hold."""
+        self.settle(number)
+        purse, old = self.purses[number], self._disputed(number, payment)
+        held = [] if old is None else old.coins
+        own = sorted((coin for coin in [*purse.coins, *held] if coin.payment == payment), reverse=True)
+        wanted = min(count, len(own))
+        if wanted == len(held):
+            return "done"
+        if old is not None:
+            purse.coins += old.coins
+            old.coins, old.status = [], "RELEASED"
+        if wanted:
+            self.holds.append(Hold(number, wanted, inf, purse.take(wanted, own), payment))
+        self._repay(purse)
+        return self.settle(number)
+
+    def _batch(self, number: int, priority: int, ends: float, payment: int | None) -> Coin:
+        """A coin of a new batch of a purse."""
+        self.batches += 1
+        if payment is not None:
+            self.terms.setdefault((number, payment), (priority, ends))
+        return Coin(priority, ends, self.batches, payment)
+
+    def _disputed(self, number: int, payment: int) -> Hold | None:
+        of_payment = (hold for hold in self.holds if (hold.purse, hold.payment) == (number, payment))
+        return next((hold for hold in of_payment if hold.status == "OPEN"), None)
+
+    def _closed(self, hold: Hold) -> str | None:
+        """What a host is told that wants something of a hold which it cannot have."""
+        if hold.payment is not None:
+            return "unknown_hold"
+        return None if hold.status == "OPEN" else "hold_closed"
 
     def _refusal(self, number: int, count: int) -> str | None:
         purse = self.purses[number]
@@ -196,7 +264,8 @@ class Coins:
             return "insufficient_credits"
         return None
 
-    def _put(self, purse: Purse, coins: list[Coin]) -> None:
+    def _put(self, number: int, coins: list[Coin]) -> None:
+        purse = self.purses[number]
         swallowed = min(purse.debt, len(coins))
         purse.debt -= swallowed
         purse.coins += coins[swallowed:]
@@ -205,4 +274,13 @@ class Coins:
         purse = self.purses[hold.purse]
         purse.coins += hold.coins
         hold.coins, hold.status = [], status
+        self._repay(purse)
+
+    def _repay(self, purse: Purse) -> None:
         purse.debt -= len(purse.take(min(purse.debt, len(purse.coins))))
+
+
+def _nearest(payment: int) -> Callable[[Coin], tuple[int, Coin]]:
+    """Coins of the payment first, then other paid ones, then any; each in burn order."""
+    nearness = {payment: 0, None: 2}
+    return lambda coin: (nearness.get(coin.payment, 1), coin)

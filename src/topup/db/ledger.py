@@ -200,13 +200,14 @@ LOST_LOTS = """
         JOIN entries e ON e.transfer_id = t.id
         JOIN entry_lots x ON x.account_id = e.account_id AND x.seq = e.seq
         WHERE t.cause_type = 'money_back' AND split_part(t.cause_id, ':', 1) = ANY(%(causes)s)
+          AND e.account_id = ANY(%(account_ids)s)
     ) AS moved
     GROUP BY payment_id, lot_id
 """
 
 
 async def lost_lots(conn: sql.Connection, account_ids: list[UUID], payment_ids: list[UUID]) -> list[LostRow]:
-    """The payments' own lots on these accounts, and every lot that their clawbacks took from."""
+    """The payments' own lots on these accounts, and every lot of theirs that the payments' clawbacks took from."""
     causes = [str(payment_id) for payment_id in payment_ids]
     parameters = {"account_ids": account_ids, "payment_ids": payment_ids, "causes": causes}
     return await sql.rows(conn, LostRow, LOST_LOTS, parameters)

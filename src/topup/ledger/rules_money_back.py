@@ -53,7 +53,8 @@ def _give_back(book: Book, account: Account, command: commands.GiveBack) -> Outc
     clawbacks = system_accounts.IDS["clawbacks", account.unit]
     transfer = book.transfer(clawbacks, account.id, account.unit, command.credits, command.kind, command)
     repaid = min(account.debt, command.credits)
-    lost = book.lost.get(command.payment_id, {})
+    of_payment = book.lost.get(command.payment_id, {})
+    lost = {lot_id: share for lot_id, share in of_payment.items() if book.lots[lot_id].account_id == account.id}
     last_first = sorted(lost, key=lambda lot_id: _take_order(book.lots[lot_id], command.payment_id), reverse=True)
     returned = [
         (book.lots[lot_id], share)
