@@ -39,7 +39,7 @@ bench-growth: dev-environment ## What a spend and a page cost at 10 million entr
 	$(BIN)/python -m bench.growth $(ARGS)
 
 storm: dev-environment ## Break everything for an hour and see that nothing is lost (MINUTES=60 SEED=1 ARGS="-k every_io")
-	TOPUP_STORM=1 TOPUP_STORM_MINUTES=$(MINUTES) TOPUP_STORM_SEED=$(SEED) $(BIN)/python -m pytest -m storm tests/storm $(ARGS)
+	TOPUP_STORM=1 TOPUP_STORM_MINUTES=$(MINUTES) TOPUP_STORM_SEED=$(SEED) $(BIN)/python -m pytest -n 2 --dist loadfile -m storm tests/storm $(ARGS)
 
 lock: dev-environment ## Write both lock files anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '$(UV)'

@@ -8,6 +8,7 @@ import pytest
 from tests.storm import dice, rig
 from tests.stripe_boxes import StripeBox
 
+HANDED_OVER = "storm"
 REPORT = Path(__file__).parents[2] / ".topup" / "storm.txt"
 
 
@@ -20,6 +21,20 @@ def ground(
     shared_stripe_box.control("wipe")
     with rig.running(shared_database_url, shared_stripe_box, tmp_path_factory.mktemp("storm")) as opened:
         yield opened
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands its figures to the one that tells them."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[HANDED_OVER] = {section: dict(figures) for section, figures in dice.FIGURES.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """And this one adds them up."""
+    for section, figures in getattr(node, "workeroutput", {}).get(HANDED_OVER, {}).items():
+        dice.note(section, **figures)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -118,7 +118,7 @@ def fresh_events(ground: Rig, seen: set[str]) -> list[dict[str, Any]]:
 def test_deliveries_doubled_lost_disordered_and_forged_credit_each_payment_once(ground: Rig) -> None:
     """Faults 1 to 7, 9 and 10: after the worker has looked, whatever arrived or did not."""
     own = dice.of("campaign")
-    deadline = time.monotonic() + dice.seconds(part=0.1, short=3)
+    deadline = time.monotonic() + dice.seconds(part=0.2, short=3)
     walk, seen = Walk(ground), set[str]()
     processes = [ground.nursery.start(ground.settings()) for _ in range(2)]
     with dice.replayable(HERE), ThreadPoolExecutor(8) as couriers:

@@ -254,7 +254,7 @@ def test_every_history_of_the_ledger_ends_as_the_model_says(
     """Faults 17, 20, 40, 41, 44 to 47, 51 and 54."""
     monkeypatch.setattr(journal, "FIRST_LOTS_MAX", first_lots_max)
     REACHED.clear()
-    deadline = time.monotonic() + dice.seconds(part=0.08, short=0)
+    deadline = time.monotonic() + dice.seconds(part=0.2, short=0)
     own = dice.of("state machine")
     size = settings(
         max_examples=HISTORIES_AT_ONCE,
