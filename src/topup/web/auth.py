@@ -24,8 +24,6 @@ _bearer = HTTPBearer(
     auto_error=False, scheme_name="accessToken", bearerFormat="JWT", description="An access token from signing in."
 )
 
-page_person = people.page_person
-
 
 async def optional_principal(request: Request) -> Principal | None:
     """Who is asking, or None when the request names nobody."""

@@ -200,9 +200,9 @@ def render(request: Request, problem: Problem) -> Response:
 
 
 def _is_for_a_person(request: Request, problem: Problem) -> bool:
-    """A browser says that it wants a page; a part of a page that asks again for itself is sent to sign in as well."""
-    is_signed_out_part = request.headers.get("hx-request") == "true" and problem.status == _UNAUTHENTICATED
-    return is_signed_out_part or "text/html" in request.headers.get("accept", "")
+    """A browser says that it wants a page; whoever only looks, or asks for a part of a page, is sent to sign in too."""
+    is_looking = request.method == "GET" or request.headers.get("hx-request") == "true"
+    return (is_looking and problem.status == _UNAUTHENTICATED) or "text/html" in request.headers.get("accept", "")
 
 
 def is_api_path(path: str) -> bool:

@@ -5,9 +5,9 @@ Looks the login up at every request, once, so that signing out, a ban and a chan
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, cast
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from topup import errors
 from topup.core import tokens
@@ -43,6 +43,17 @@ async def page_person(request: Request) -> Person | None:
     if not hasattr(request.state, "page_person"):
         request.state.page_person = await _page_person(request)
     return cast("Person | None", request.state.page_person)
+
+
+async def signed_in(request: Request) -> Person:
+    """The person whose page cookie this is, or a refusal, by which a browser is sent to sign in."""
+    person = await page_person(request)
+    if person is None:
+        raise errors.Unauthenticated("Sign in first.")
+    return person
+
+
+SignedInDep = Annotated[Person, Depends(signed_in)]
 
 
 async def page_seats(request: Request) -> Sequence[Seat]:

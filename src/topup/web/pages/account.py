@@ -46,11 +46,8 @@ class Figures:
 
 
 @router.get("/account")
-async def account(request: Request, house: HouseDep, cursor: Short = "") -> Response:
+async def account(request: Request, house: HouseDep, person: people.SignedInDep, cursor: Short = "") -> Response:
     """The whole page; with a cursor, the same page with an older part of the statement."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     shown = await show_account.overview(house.pool, account_id=person.account_id, older_than_seq=seq_of(cursor))
     reads = reader.of_request(request)
     values = statement_values(shown, reads, day_above="")
@@ -58,11 +55,10 @@ async def account(request: Request, house: HouseDep, cursor: Short = "") -> Resp
 
 
 @router.get("/account/older")
-async def older(request: Request, house: HouseDep, cursor: Short = "", day: Short = "") -> Response:
+async def older(
+    request: Request, house: HouseDep, person: people.SignedInDep, cursor: Short = "", day: Short = ""
+) -> Response:
     """More lines alone, for htmx to put in place of the button. `day` is the heading that stands above them already."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     shown = await show_account.overview(house.pool, account_id=person.account_id, older_than_seq=seq_of(cursor))
     return frame.fragment(
         request, "statement.html", **statement_values(shown, reader.of_request(request), day_above=day)

@@ -27,9 +27,7 @@ class Entry:
 
 async def enter(request: Request) -> Entry:
     """The entry; Unauthenticated or NotAllowed."""
-    person = await people.page_person(request)
-    if person is None:
-        raise errors.Unauthenticated("Sign in first.")
+    person = await people.signed_in(request)
     if not person.is_admin:
         raise errors.NotAllowed(auth.ADMIN_REQUIRED, code="admin_required")
     house = context.house_of(request)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from topup import errors
 from topup.core import roles
 from topup.core.people import Person
 from topup.core.roles import Call
@@ -62,9 +61,7 @@ class Door:
 
     async def __call__(self, request: Request, institution_id: str) -> Entry:
         """The entry; Unauthenticated, NotFound or NotAllowed."""
-        person = await people.page_person(request)
-        if person is None:
-            raise errors.Unauthenticated("Sign in first.")
+        person = await people.signed_in(request)
         seats = await people.page_seats(request)
         seat = enter.choose(seats, self.call, forms.id_of(institution_id))
         return Entry(person, seat, _rail(request, seat, seats))

@@ -15,11 +15,9 @@ from topup.web.pages import forms, frame, institution_door, wording
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/institutions")
+@router.get("/institutions", dependencies=[Depends(people.signed_in)])
 async def institutions(request: Request) -> Response:
     """On to the only one; else which, or the way to the first."""
-    if await people.page_person(request) is None:
-        return frame.to_sign_in(request)
     seats = institution_door.staffed(await people.page_seats(request))
     if len(seats) == 1:
         return frame.go(institution_door.home_of(seats[0]))
@@ -28,20 +26,14 @@ async def institutions(request: Request) -> Response:
 
 
 @router.get("/institutions/new")
-async def new_institution(request: Request) -> Response:
+async def new_institution(request: Request, person: people.SignedInDep) -> Response:
     """The form; bills go to whoever asks, unless they say otherwise."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     return await _new(request, forms.Form({"billingEmail": person.email}))
 
 
 @router.post("/institutions", dependencies=[Depends(csrf.guard)])
-async def create(request: Request, house: HouseDep) -> Response:
+async def create(request: Request, house: HouseDep, person: people.SignedInDep) -> Response:
     """Make it and go there."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     values = await forms.read(request, "name", "billingEmail")
     body, form = forms.judge(bodies.NewInstitution, values)
     if body is None:

@@ -114,12 +114,9 @@ async def leaving(request: Request, house: HouseDep, institution_id: str) -> Res
 
 
 @router.post("/leave", dependencies=GUARDED)
-async def leave(request: Request, house: HouseDep, institution_id: str) -> Response:
+async def leave(request: Request, house: HouseDep, person: people.SignedInDep, institution_id: str) -> Response:
     """Leave."""
     seat = await _own_seat(request, institution_id)
-    person = await people.page_person(request)
-    if person is None:
-        raise errors.Unauthenticated("Sign in first.")
     try:
         await remove_member.remove(
             house.pool, person, institution_id=seat.institution_id, membership_id=seat.membership_id
@@ -225,8 +222,7 @@ async def _ending(
 
 
 async def _own_seat(request: Request, institution_id: str) -> Seat:
-    if await people.page_person(request) is None:
-        raise errors.Unauthenticated("Sign in first.")
+    await people.signed_in(request)
     key = forms.id_of(institution_id)
     seats = await people.page_seats(request)
     seat = next((seat for seat in seats if seat.institution_id == key), None)

@@ -70,11 +70,10 @@ class Receipt:
 
 
 @router.get("/payments")
-async def payments(request: Request, house: HouseDep, cursor: Annotated[str, Query(max_length=40)] = "") -> Response:
+async def payments(
+    request: Request, house: HouseDep, person: people.SignedInDep, cursor: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
     """The list, newest first; each opens in place."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     found = await show_payments.newest(
         house.pool, user_id=person.user_id, before=ids.read(cursor), limit=PAGE_PAYMENTS + 1
     )
@@ -89,12 +88,13 @@ async def payments(request: Request, house: HouseDep, cursor: Annotated[str, Que
 
 @router.get("/payments/{payment_id}")
 async def payment(
-    request: Request, house: HouseDep, payment_id: str, done: Annotated[str, Query(max_length=20)] = ""
+    request: Request,
+    house: HouseDep,
+    person: people.SignedInDep,
+    payment_id: str,
+    done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """One payment on its own page, with what went back of it and what can."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     found = await _own(house, person, payment_id)
     return await frame.show(
         request,
@@ -107,11 +107,8 @@ async def payment(
 
 
 @router.get("/payments/{payment_id}/receipt")
-async def receipt(request: Request, house: HouseDep, payment_id: str) -> Response:
+async def receipt(request: Request, house: HouseDep, person: people.SignedInDep, payment_id: str) -> Response:
     """A receipt to print; there is none before the payment is complete."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     found = await _own(house, person, payment_id)
     if found.completed_at is None:
         raise errors.NotFound("There is no receipt, because this payment is not complete.")

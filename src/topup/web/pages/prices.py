@@ -46,11 +46,8 @@ async def package(request: Request, house: HouseDep, package_id: models.RowId) -
 
 
 @router.post("/buy", dependencies=[Depends(csrf.guard)])
-async def buy(request: Request, house: HouseDep) -> Response:
+async def buy(request: Request, house: HouseDep, person: people.SignedInDep) -> Response:
     """Open a checkout for one package and go to Stripe's page."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     sent = await forms.read(request, "packageId")
     try:
         payment = await checkout.start(

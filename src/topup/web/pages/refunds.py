@@ -78,20 +78,14 @@ def stories(whole: show_payment.Whole) -> list[str]:
 
 
 @router.get("/payments/{payment_id}/refund")
-async def ask(request: Request, house: HouseDep, payment_id: models.RowId) -> Response:
+async def ask(request: Request, house: HouseDep, person: people.SignedInDep, payment_id: models.RowId) -> Response:
     """What would go back, to be agreed to."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     return await _page(request, house, person, payment_id)
 
 
 @router.post("/payments/{payment_id}/refund", dependencies=[Depends(csrf.guard)])
-async def give(request: Request, house: HouseDep, payment_id: models.RowId) -> Response:
+async def give(request: Request, house: HouseDep, person: people.SignedInDep, payment_id: models.RowId) -> Response:
     """Send it back."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     values = await forms.read(request, "reason", "amount", KEY)
     wish, form = forms.judge(Wish, {"reason": values["reason"]})
     if wish is None:

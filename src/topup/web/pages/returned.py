@@ -57,22 +57,25 @@ class State:
 
 
 @router.get(PATH)
-async def returned(request: Request, house: HouseDep, session_id: str = "", since: Since = 0) -> Response:
+async def returned(
+    request: Request, house: HouseDep, person: people.SignedInDep, session_id: str = "", since: Since = 0
+) -> Response:
     """The whole page. `since` says when the waiting began, in seconds since 1970; it changes words only."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     now = int(time.time())
     state = await _state(house, person, session_id, began=since or now, now=now)
     return await frame.show(request, "returned.html", state=state)
 
 
 @router.get(PATH + "/state")
-async def moved(request: Request, house: HouseDep, session_id: str = "", since: Since = 0, seen: str = "") -> Response:
+async def moved(
+    request: Request,
+    house: HouseDep,
+    person: people.SignedInDep,
+    session_id: str = "",
+    since: Since = 0,
+    seen: str = "",
+) -> Response:
     """The state alone, or 204 while it is the one that was seen."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     state = await _state(house, person, session_id, began=since, now=int(time.time()))
     return Response(status_code=204) if state.key == seen else frame.fragment(request, "outcome.html", state=state)
 

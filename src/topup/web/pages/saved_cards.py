@@ -48,9 +48,7 @@ async def own_cards(request: Request, house: HouseDep, done: Short = "") -> Resp
     """A person's own cards."""
     if (clean := elements.cleaned(request)) is not None:
         return clean
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
+    person = await people.signed_in(request)
     return await frame.show(
         request,
         "cards.html",
@@ -64,9 +62,8 @@ async def own_cards(request: Request, house: HouseDep, done: Short = "") -> Resp
 
 @router.post("/cards/new", dependencies=GUARDED)
 @router.post("/institutions/{institution_id}/cards/new", dependencies=GUARDED)
-async def begin(request: Request, house: HouseDep, institution_id: models.RowId | None = None) -> Response:
+async def begin(house: HouseDep, person: people.SignedInDep, institution_id: models.RowId | None = None) -> Response:
     """Begin to save a card; the page's script goes on with the secret."""
-    person = await _person(request)
     owner = await _owner(house, person, institution_id)
     begun = await cards.begin(house.pool, house.stripe, owner, user_id=person.user_id)
     return JSONResponse({"clientSecret": begun.client_secret}, headers={"Cache-Control": "no-store"})
@@ -75,12 +72,12 @@ async def begin(request: Request, house: HouseDep, institution_id: models.RowId 
 @router.post("/cards/{method_id}/default", dependencies=GUARDED)
 @router.post("/institutions/{institution_id}/cards/{method_id}/default", dependencies=GUARDED)
 async def put_first(
-    request: Request, house: HouseDep, method_id: MethodId, institution_id: models.RowId | None = None
+    house: HouseDep,
+    person: people.SignedInDep,
+    method_id: MethodId,
+    institution_id: models.RowId | None = None,
 ) -> Response:
     """Make a card the one that is offered first."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     await cards.put_first(house.pool, house.stripe, await _owner(house, person, institution_id), method_id)
     return frame.go(_back(institution_id, "default"))
 
@@ -88,12 +85,12 @@ async def put_first(
 @router.post("/cards/{method_id}/remove", dependencies=GUARDED)
 @router.post("/institutions/{institution_id}/cards/{method_id}/remove", dependencies=GUARDED)
 async def remove(
-    request: Request, house: HouseDep, method_id: MethodId, institution_id: models.RowId | None = None
+    house: HouseDep,
+    person: people.SignedInDep,
+    method_id: MethodId,
+    institution_id: models.RowId | None = None,
 ) -> Response:
     """Remove a card for ever."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     await cards.remove(house.pool, house.stripe, await _owner(house, person, institution_id), method_id)
     return frame.go(_back(institution_id, "removed"))
 
@@ -105,13 +102,6 @@ async def kept(house: HouseDep, owner: Owner, now: datetime) -> Kept:
     except (errors.GatewayError, errors.Unavailable):
         return Kept((), is_known=False, first=None)
     return Kept(rows, is_known=True, first=card_rows.first_good(rows))
-
-
-async def _person(request: Request) -> Person:
-    person = await people.page_person(request)
-    if person is None:
-        raise errors.Unauthenticated("You have been signed out. Sign in again, then come back to this page.")
-    return person
 
 
 async def _owner(house: HouseDep, person: Person, institution_id: UUID | None) -> Owner:

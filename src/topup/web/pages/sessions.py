@@ -15,10 +15,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sessions")
-async def sessions(request: Request, house: HouseDep) -> Response:
+async def sessions(request: Request, house: HouseDep, person: people.SignedInDep) -> Response:
     """All of them, institution by institution."""
-    person = await people.page_person(request)
-    if person is None:
-        return frame.to_sign_in(request)
     mine = await show_my_sessions.mine(house.pool, person)
     return await frame.show(request, "sessions.html", mine=mine, available=sum(one.available for one in mine))
