@@ -55,8 +55,11 @@ async def test_paid_purchase_fills_the_pool_once_and_is_invoiced_and_receipted(s
     [row] = await school.rows("SELECT number, status, amount_paid_minor, billed_to ->> 'name' FROM invoices")
     assert row == (row[0], "paid", 27_000, "Hill School")
     assert re.fullmatch("TU-[0-9]{4}-000001", str(row[0]))
-    mails = await school.rows("SELECT recipient FROM outbox WHERE kind = 'receipt' ORDER BY recipient")
-    assert mails == [("alice@example.com",), ("bills@hill.example",)]
+    mails = await school.rows(
+        "SELECT recipient, details->>'institutionName', details->>'invoiceNumber' FROM outbox WHERE kind = 'receipt'"
+        " ORDER BY recipient"
+    )
+    assert mails == [(to, "Hill School", row[0]) for to in ("alice@example.com", "bills@hill.example")]
     assert (await school.look(payment)).payment.invoice_number == row[0]
 
 

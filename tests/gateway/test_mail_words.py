@@ -113,6 +113,19 @@ def test_a_receipt_says_what_was_paid_and_what_came_in() -> None:
     assert "https://shop.example/account\n" in sent.text
 
 
+def test_an_institutions_receipt_names_it_its_invoice_and_the_way_to_the_pdf() -> None:
+    school = {"institutionId": "01a202e9-0000-7821-96e3-6863cc8ede59", "institutionName": "Hill School"}
+    sent = written(mails.RECEIPT, unit="session", invoiceNumber="TU-2026-000001", **school)
+    home = f"https://shop.example/institutions/{school['institutionId']}"
+    for text in (sent.text, re.sub(r"<bdi>|</bdi>", "", sent.html)):
+        assert re.search(r"in the pool\s+of Hill School", text)
+        assert "TU-2026-000001" in text
+        assert f"{home}/billing" in text
+        assert "in your account" not in text
+    assert f"Go to Dashboard: {home}\n" in sent.text
+    assert "Invoice" not in written(mails.RECEIPT).html
+
+
 @pytest.mark.parametrize(
     ("credits_count", "unit", "counted"),
     [

@@ -28,9 +28,19 @@ async def of_users(conn: sql.Connection, user_ids: Collection[UUID]) -> dict[UUI
     return {contact.user_id: contact for contact in found}
 
 
-OF_INSTITUTIONS = "SELECT id, billing_email FROM institutions WHERE id = ANY(%s)"
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """An institution, and where it wants its receipts sent."""
+
+    institution_id: UUID
+    name: str
+    email: str
 
 
-async def of_institutions(conn: sql.Connection, institution_ids: Collection[UUID]) -> dict[UUID, str]:
-    """Where institutions want their receipts sent."""
-    return dict(await sql.pairs(conn, OF_INSTITUTIONS, [list(institution_ids)]))
+OF_INSTITUTIONS = "SELECT id AS institution_id, name, billing_email AS email FROM institutions WHERE id = ANY(%s)"
+
+
+async def of_institutions(conn: sql.Connection, institution_ids: Collection[UUID]) -> dict[UUID, Billing]:
+    """Institutions by id."""
+    found = await sql.rows(conn, Billing, OF_INSTITUTIONS, [list(institution_ids)])
+    return {one.institution_id: one for one in found}

@@ -151,3 +151,11 @@ async def number_paid(conn: sql.Connection, payment_ids: Sequence[UUID]) -> int:
     """Make our own paid invoice of each card purchase, numbered in order; how many were made."""
     rows = [(payment_id, ids.new()) for payment_id in payment_ids]
     return await sql.run(conn, NUMBER_PAID, sql.columns(rows)) if rows else 0
+
+
+NUMBERS = "SELECT payment_id, number FROM invoices WHERE payment_id = ANY(%s) AND number IS NOT NULL"
+
+
+async def numbers(conn: sql.Connection, payment_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The numbers of these payments' invoices, Stripe's or our own, as far as they have one."""
+    return dict(await sql.pairs(conn, NUMBERS, [list(payment_ids)]))

@@ -111,7 +111,14 @@ def _bought(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _receipt(details: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_bought(details), "paid_at": moment(str(details["paidAt"]))}
+    institution_id = details.get("institutionId")
+    return {
+        **_bought(details),
+        "paid_at": moment(str(details["paidAt"])),
+        "institution": institution_of(details.get("institutionName")) if institution_id else None,
+        "home_path": f"/institutions/{institution_id}" if institution_id else "/account",
+        "invoice_number": details.get("invoiceNumber"),
+    }
 
 
 def moment(rfc3339: str) -> str:
