@@ -68,12 +68,22 @@ async def send(desk: httpx2.AsyncClient, bought: Bought, act: str, **typed: str)
 async def test_every_payment_stands_in_the_list_and_a_filter_leaves_some_out(
     desk: httpx2.AsyncClient, bought: Bought
 ) -> None:
-    assert f'href="{bought.path}"' in (await desk.get("/admin/payments")).text
+    everybody = await desk.get("/admin/payments")
+    assert f'href="{bought.path}"' in everybody.text
+    assert "Hundred Paid Alice" in visits.text(everybody), "what, how it stands, and whose it is"
     assert f'href="{bought.path}"' in (await desk.get("/admin/payments?status=COMPLETED")).text
     assert "No such payment" in visits.text(await desk.get("/admin/payments?status=REVIEW"))
     assert (await desk.get("/admin/payments?status=SOLD", headers=visits.HTML)).status_code == 422
     assert (await desk.get("/admin/payments?before=zzz", headers=visits.HTML)).status_code == 404
     assert (await desk.get(f"/admin/payments/{ids.new()}", headers=visits.HTML)).status_code == 404
+
+
+async def test_payments_of_which_money_went_back_are_found_by_that(desk: httpx2.AsyncClient, bought: Bought) -> None:
+    for what in ("REFUNDED", "DISPUTED"):
+        assert "No such payment" in visits.text(await desk.get(f"/admin/payments?status={what}"))
+    await send(desk, bought, "refunds", amount="3.00", reason="A lesson failed", key=str(ids.new()))
+    assert f'href="{bought.path}"' in (await desk.get("/admin/payments?status=REFUNDED")).text
+    assert "No such payment" in visits.text(await desk.get("/admin/payments?status=DISPUTED"))
 
 
 async def test_money_goes_back_once_however_often_the_form_is_sent(desk: httpx2.AsyncClient, bought: Bought) -> None:

@@ -91,6 +91,11 @@ async def by_reference(conn: sql.Connection, reference: UUID, *, limit: int) -> 
     return await sql.rows(conn, Holder, OF_MANY, [account_ids, limit])
 
 
+async def of_accounts(conn: sql.Connection, account_ids: list[UUID]) -> list[Holder]:
+    """Those of these accounts, each once."""
+    return await sql.rows(conn, Holder, OF_MANY, [account_ids, len(account_ids)])
+
+
 TROUBLED = (
     HOLDERS + " AND (a.frozen_at IS NOT NULL OR a.debt > 0) ORDER BY a.frozen_at NULLS LAST, a.debt DESC LIMIT %s"
 )

@@ -4,13 +4,15 @@ The snapshot never changes (a trigger sees to it); topup.core.payments decides s
 Locks are taken in id order, `FOR NO KEY UPDATE`, so that foreign-key checks of others go on.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from topup.db import sql
+
+WentBack = Literal["refunded", "disputed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +184,22 @@ async def list_in_review(conn: sql.Connection, *, limit: int) -> list[Payment]:
     return await sql.rows(conn, Payment, LIST_IN_REVIEW, [limit])
 
 
-LIST_ALL = (
-    "SELECT" + COLUMNS + "FROM payments WHERE (%(status)s::text IS NULL OR status = %(status)s)"
-    " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
-)
+_NEWEST_FIRST = " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
+LIST_ALL = "SELECT" + COLUMNS + "FROM payments WHERE (%(status)s::text IS NULL OR status = %(status)s)" + _NEWEST_FIRST
+LIST_MONEY_BACK: Mapping[WentBack, LiteralString] = {
+    "refunded": "SELECT" + COLUMNS + "FROM payments WHERE refunded_minor > 0" + _NEWEST_FIRST,
+    "disputed": "SELECT" + COLUMNS + "FROM payments WHERE disputed_minor > 0" + _NEWEST_FIRST,
+}
 
 
 async def list_all(conn: sql.Connection, *, status: str | None, before: UUID | None, limit: int) -> list[Payment]:
     """Everybody's payments, newest first, all or those of one status."""
     return await sql.rows(conn, Payment, LIST_ALL, {"status": status, "before": before, "limit": limit})
+
+
+async def list_money_back(conn: sql.Connection, what: WentBack, *, before: UUID | None, limit: int) -> list[Payment]:
+    """Everybody's payments of which money went back, or is disputed, newest first."""
+    return await sql.rows(conn, Payment, LIST_MONEY_BACK[what], {"before": before, "limit": limit})
 
 
 LIST_OPEN_CHECKOUTS = (

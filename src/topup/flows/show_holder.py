@@ -3,7 +3,7 @@
 For admins alone; the caller sees to that. Only reads, but for booking what is overdue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -55,3 +55,14 @@ async def holder(pool: psycopg_pool.AsyncConnectionPool, account_id: UUID) -> ho
     if found is None:
         raise errors.NotFound
     return found
+
+
+async def holders_of(
+    pool: psycopg_pool.AsyncConnectionPool, bought: Sequence[payments.Payment]
+) -> Mapping[UUID, holders.Holder]:
+    """Whose accounts these payments are for, by account."""
+    account_ids = sorted({one.account_id for one in bought})
+    if not account_ids:
+        return {}
+    async with pool.connection() as conn:
+        return {one.account_id: one for one in await holders.of_accounts(conn, account_ids)}

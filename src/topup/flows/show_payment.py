@@ -82,3 +82,11 @@ async def page(pool: AsyncConnectionPool, *, status: str | None, before: UUID | 
     """Everybody's payments, newest first, all or those of one status."""
     async with pool.connection() as conn:
         return await payments.list_all(conn, status=status, before=before, limit=limit)
+
+
+async def page_of_money_back(
+    pool: AsyncConnectionPool, what: payments.WentBack, *, before: UUID | None, limit: int
+) -> Sequence[Payment]:
+    """Everybody's payments of which money went back, or is disputed, newest first."""
+    async with pool.connection() as conn:
+        return await payments.list_money_back(conn, what, before=before, limit=limit)

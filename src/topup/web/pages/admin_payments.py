@@ -18,14 +18,14 @@ from starlette.responses import Response
 from topup import errors
 from topup.core import ids, money
 from topup.core.refund_quotes import Quote
-from topup.db.payments import Payment
+from topup.db.payments import Payment, WentBack
 from topup.flows import refund, resolve_review, show_holder, show_payment
 from topup.runtime.house import House
 from topup.web import csrf
 from topup.web import errors as problems
 from topup.web.api import models
 from topup.web.context import HouseDep
-from topup.web.pages import admin_door, desk, figures, forms, frame, wording
+from topup.web.pages import admin_door, desk, figures, forms, frame
 from topup.web.pages.wording import Tone
 
 PATH = f"{admin_door.HOME}/payments"
@@ -45,26 +45,18 @@ _FILTERS = (
     ("COMPLETED", "Paid"),
     ("PROCESSING", "On their way"),
     ("FAILED", "Failed"),
+    ("REFUNDED", "Refunded"),
+    ("DISPUTED", "Disputed"),
 )
+_MONEY_BACK: Mapping[str, WentBack] = {"REFUNDED": "refunded", "DISPUTED": "disputed"}
 _DECISIONS: dict[str, tuple[resolve_review.Outcome, str]] = {
     "credit": ("COMPLETED", "credited"),
     "close": ("FAILED", "closed"),
 }
-Status = Literal["", "REVIEW", "COMPLETED", "PROCESSING", "FAILED"]
+Status = Literal["", "REVIEW", "COMPLETED", "PROCESSING", "FAILED", "REFUNDED", "DISPUTED"]
 Short = Annotated[str, Query(max_length=40)]
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One payment in the list."""
-
-    id: UUID
-    name: str
-    price: str
-    words: wording.Words
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +86,13 @@ async def payments(
 ) -> Response:
     """Everybody's, newest first."""
     last = forms.id_of(before) if before else None
-    rows = await show_payment.page(house.pool, status=status or None, before=last, limit=PAGE_PAYMENTS + 1)
+    rows = await _newest(house, status, before=last)
     older = {"status": status, "before": rows[PAGE_PAYMENTS - 1].id} if len(rows) > PAGE_PAYMENTS else None
     return await frame.show(
         request,
         "admin_payments.html",
         rail=entry.rail,
-        payments=[_row(one) for one in rows[:PAGE_PAYMENTS]],
+        payments=await desk.with_buyers(house, rows[:PAGE_PAYMENTS]),
         filters=[(f"{PATH}?status={word}" if word else PATH, text, word == status) for word, text in _FILTERS],
         is_newest=not before,
         older=f"{PATH}?{urlencode(older)}" if older else "",
@@ -154,6 +146,13 @@ async def decide(request: Request, house: HouseDep, entry: admin_door.AdminEntry
     return _back(payment_id, word)
 
 
+async def _newest(house: House, status: Status, *, before: UUID | None) -> Sequence[Payment]:
+    """One page, and one more if there is one."""
+    if what := _MONEY_BACK.get(status):
+        return await show_payment.page_of_money_back(house.pool, what, before=before, limit=PAGE_PAYMENTS + 1)
+    return await show_payment.page(house.pool, status=status or None, before=before, limit=PAGE_PAYMENTS + 1)
+
+
 async def _in_money(house: House, order: refund.Order, currency: str) -> errors.Conflict:
     """The refusal of a sum that is too high, as people count money; the API's says it in minor units."""
     quote = await refund.quote(house.pool, order.asker, order.payment_id)
@@ -200,7 +199,7 @@ async def _page(
         form_key=str(ids.new()),
         done=done,
         payment=one,
-        row=_row(one),
+        row=desk.of_payment(one),
         who=desk.of_account(holder),
         facts=_facts(one),
         steps=[_step(step, one) for step in whole.timeline()],
@@ -209,11 +208,6 @@ async def _page(
             {"amount": str(money.major(quote.amount_minor, one.currency)), **form.values}, form.faults
         ),
     )
-
-
-def _row(one: Payment) -> Row:
-    price, words = money.short(one.price_minor, one.currency), wording.of_payment(one)
-    return Row(one.id, one.package_name, price, words, one.created_at)
 
 
 def _facts(one: Payment) -> Sequence[tuple[str, str, bool]]:

@@ -5,6 +5,7 @@ Shows and finds; what is done about it is done on the page of the account or the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from topup.core import money
 from topup.db.holders import Holder
 from topup.db.payments import Payment
-from topup.flows import find_anything, show_desk
+from topup.flows import find_anything, show_desk, show_holder
 from topup.runtime.doctor import work
 from topup.runtime.doctor.findings import Finding, State
 from topup.runtime.house import House
@@ -41,13 +42,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """One payment in a list."""
+    """One payment in a list. `buyer` is empty where the page says whose it is."""
 
     id: UUID
     name: str
+    buyer: str
     price: str
     words: wording.Words
     reason: str
+    created_at: datetime
 
 
 @router.get(admin_door.HOME)
@@ -69,7 +72,7 @@ async def desk(
         rail=entry.rail,
         query=q.strip(),
         accounts=[of_account(one) for one in found.accounts],
-        payments=[of_payment(one) for one in found.payments],
+        payments=await with_buyers(house, found.payments),
         is_cut=found.is_cut,
     )
 
@@ -83,7 +86,7 @@ async def _waiting(request: Request, house: House, entry: admin_door.Entry) -> R
         rail=entry.rail,
         query="",
         headline=_headline(waiting, troubles),
-        payments=[of_payment(one) for one in waiting.payments],
+        payments=await with_buyers(house, waiting.payments),
         disputes=[(one, money.short(one.amount_minor, one.currency)) for one in waiting.disputes],
         frozen=[of_account(one) for one in waiting.accounts if one.frozen_at],
         in_debt=[of_account(one) for one in waiting.accounts if not one.frozen_at],
@@ -110,14 +113,22 @@ def of_account(one: Holder) -> Account:
     )
 
 
-def of_payment(one: Payment) -> Paid:
+async def with_buyers(house: House, bought: Sequence[Payment]) -> list[Paid]:
+    """Payments as lists show them, each with whose it is."""
+    holders = await show_holder.holders_of(house.pool, bought)
+    return [of_payment(one, holders.get(one.account_id)) for one in bought]
+
+
+def of_payment(one: Payment, holder: Holder | None = None) -> Paid:
     """A payment as lists show it."""
     return Paid(
         id=one.id,
         name=one.package_name,
+        buyer="" if holder is None else holder.name or holder.email or holder.external_id or "",
         price=money.short(one.price_minor, one.currency),
         words=wording.of_payment(one),
         reason=one.review_reason or "",
+        created_at=one.created_at,
     )
 
 
