@@ -69,6 +69,14 @@ async def test_nobody_is_sent_to_sign_in_and_a_student_is_refused(
     assert "Admin access required" in visits.text(refused)
 
 
+async def test_an_admin_who_asked_for_no_page_comes_to_the_desk(
+    transport: httpx2.ASGITransport, admin: Visitor
+) -> None:
+    async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as browser:
+        typed = {"email": admin.user["email"], "password": PASSWORD}
+        assert (await visits.post(browser, "/sign-in", page="/sign-in", **typed)).headers["location"] == "/admin"
+
+
 async def test_a_student_is_refused_whatever_a_form_names(
     client: httpx2.AsyncClient, house: houses.House, database_url: str, wolf: people.Person
 ) -> None:

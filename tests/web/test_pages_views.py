@@ -154,6 +154,11 @@ def test_every_kind_of_movement_has_its_reason_in_both_directions(kind: str) -> 
         )
         assert found.reason.endswith(".")
         assert found.title == found.kind
+        ((of_sessions,),) = (
+            day.lines
+            for day in statement.days([line(NOW, credits_signed, kind)], [], reader=reading(), now=NOW, unit="session")
+        )
+        assert "redit" not in of_sessions.title + of_sessions.reason
 
 
 def test_what_a_line_owes_is_what_its_lots_did_not_give() -> None:

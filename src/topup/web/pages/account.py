@@ -71,11 +71,14 @@ def seq_of(cursor: str) -> int | None:
     return int(cursor) if is_number else None
 
 
-def statement_values(shown: show_account.Overview, reads: Reader, *, day_above: str) -> dict[str, Any]:
+def statement_values(
+    shown: show_account.Overview, reads: Reader, *, day_above: str, unit: str = "credit"
+) -> dict[str, Any]:
     """What statement.html takes."""
     page = shown.statement
     return {
-        "days": statement.days(page.lines, page.moves, reader=reads, now=shown.read_at),
+        "days": statement.days(page.lines, page.moves, reader=reads, now=shown.read_at, unit=unit),
+        "unit": unit,
         "older": "" if page.older_than_seq is None else str(page.older_than_seq),
         "day_above": day_above,
         "older_path": "/account",

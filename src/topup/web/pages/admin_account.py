@@ -154,9 +154,8 @@ async def _page(
         payments=[desk.of_payment(one) for one in found.payments],
         holds=found.holds,
         is_newest=not cursor,
-        unit=found.holder.unit,
         **{
-            **account.statement_values(found.overview, reads, day_above=""),
+            **account.statement_values(found.overview, reads, day_above="", unit=found.holder.unit),
             "older_path": home,
             "older_part": "",
             "payments_path": f"{admin_door.HOME}/payments",

@@ -31,7 +31,7 @@ _WORDS: dict[str, tuple[str, Tone]] = {
     "review": ("To be decided", "careful"),
     "unchanged": ("Nothing to change", "calm"),
     "due": ("Money back, looked into", "good"),
-    "unknown_payment": ("Not a payment of ours", "calm"),
+    "unknown_payment": ("Names no payment of ours", "calm"),
     "unknown_type": ("Not needed here", "calm"),
     "noted": ("Noted", "calm"),
     "ignored": ("Another mode or account", "careful"),

@@ -144,7 +144,9 @@ def _state(found: Shown | None, person: Person | None) -> State:
     if found is None:
         return _UNKNOWN
     if found.status == "ACTIVE" and person is not None and found.member_id == person.user_id:
-        return State("go on", f"You are in at {found.institution_name}", "Your place is taken.", "", "good")
+        return State(
+            "go on", f"You are in at {found.institution_name}", "The place that was kept for you is yours.", "", "good"
+        )
     if found.is_revoked:
         return _WITHDRAWN if found.status == "LEFT" else _REPLACED
     if found.is_used:

@@ -14,21 +14,21 @@ from topup.ledger import rules
 from topup.web.pages.reader import Reader
 
 _KINDS = {
-    "PURCHASE": ("Purchase", "You bought these credits."),
-    "WELCOME_BONUS": ("Welcome credits", "A gift for a new account."),
-    "USAGE": ("Used", "An application used these credits for you."),
-    "HOLD_CAPTURE": ("Used", "Credits that were held for this work have been used."),
-    "REVERSAL": ("Given back", "An earlier use was undone; the credits are back where they came from."),
-    "REFUND": ("Taken back", "The payment was refunded, so its credits were taken back."),
-    "DISPUTE": ("Taken back", "The payment was disputed at the bank, so its credits were taken back."),
-    "EXPIRY": ("Expired", "These credits were not used before their last day."),
+    "PURCHASE": ("Purchase", "You bought these {units}."),
+    "WELCOME_BONUS": ("Welcome {units}", "A gift for a new account."),
+    "USAGE": ("Used", "An application used these {units} for you."),
+    "HOLD_CAPTURE": ("Used", "{Units} that were held for this work have been used."),
+    "REVERSAL": ("Given back", "An earlier use was undone; the {units} are back where they came from."),
+    "REFUND": ("Taken back", "The payment was refunded, so its {units} were taken back."),
+    "DISPUTE": ("Taken back", "The payment was disputed at the bank, so its {units} were taken back."),
+    "EXPIRY": ("Expired", "These {units} were not used before their last day."),
     "ADJUSTMENT": ("Adjustment", "Support corrected the balance."),
-    "TRANSFER": ("Transfer", "Credits moved between two accounts."),
-    "PROMOTION": ("Gift", "Credits given to you."),
+    "TRANSFER": ("Transfer", "{Units} moved between two accounts."),
+    "PROMOTION": ("Gift", "{Units} given to you."),
 }
 _INWARDS = {
-    "REFUND": ("Given back", "The refund did not go through, so its credits are back."),
-    "DISPUTE": ("Given back", "The dispute was settled, so its credits are back."),
+    "REFUND": ("Given back", "The refund did not go through, so its {units} are back."),
+    "DISPUTE": ("Given back", "The dispute was settled, so its {units} are back."),
 }
 _LOT_SOURCES = {
     "WELCOME_BONUS": "your welcome",
@@ -77,19 +77,29 @@ class Day:
 
 
 def days(
-    lines: Sequence[statements.Line], moves: Sequence[statements.LotMove], *, reader: Reader, now: datetime
+    lines: Sequence[statements.Line],
+    moves: Sequence[statements.LotMove],
+    *,
+    reader: Reader,
+    now: datetime,
+    unit: str = "credit",
 ) -> list[Day]:
-    """Newest first, as the lines come."""
+    """Newest first, as the lines come; told in credits, or in sessions."""
     today = reader.local(now).date()
     by_day = itertools.groupby(lines, key=lambda line: reader.local(line.recorded_at).date())
     return [
-        Day(day, reader.weekday(day, today), tuple(_line(one, [m for m in moves if m.seq == one.seq]) for one in found))
+        Day(
+            day,
+            reader.weekday(day, today),
+            tuple(_line(one, [m for m in moves if m.seq == one.seq], unit) for one in found),
+        )
         for day, found in by_day
     ]
 
 
-def _line(line: statements.Line, moves: Sequence[statements.LotMove]) -> Line:
-    word, reason = (_INWARDS if line.credits_signed > 0 else {}).get(line.kind) or _KINDS[line.kind]
+def _line(line: statements.Line, moves: Sequence[statements.LotMove], unit: str) -> Line:
+    told = (_INWARDS if line.credits_signed > 0 else {}).get(line.kind) or _KINDS[line.kind]
+    word, reason = (words.format(units=f"{unit}s", Units=f"{unit}s".capitalize()) for words in told)
     payment_id = next((move.payment_id for move in moves if move.payment_id), None)
     return Line(
         id=line.id,
