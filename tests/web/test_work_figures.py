@@ -6,6 +6,7 @@ import prometheus_client
 import psycopg
 import pytest
 
+from tests import people
 from topup.runtime.house import House
 from topup.web import work_figures
 
@@ -43,6 +44,18 @@ async def test_ages_grow_while_nobody_works(house: House, database_url: str) -> 
         owner.execute("UPDATE outbox SET sent_at = topup_now()")
     await watched(house)
     assert (figure("topup_outbox_waiting"), figure("topup_outbox_oldest_seconds")) == (0, 0)
+
+
+async def test_a_refund_that_nobody_reads_at_stripe_grows_old(house: House, database_url: str) -> None:
+    payment_id = await people.pending(house.pool, await people.person(house.pool, "Wolf"))
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        due = "INSERT INTO money_back_due (payment_id, since) VALUES (%s, topup_now() - interval '1 hour')"
+        owner.execute(due, [payment_id])
+        await watched(house)
+        assert figure("topup_money_back_oldest_seconds") == pytest.approx(3600, abs=60)
+        owner.execute("DELETE FROM money_back_due")
+    await watched(house)
+    assert figure("topup_money_back_oldest_seconds") == 0
 
 
 async def test_a_look_that_fails_is_not_taken_for_a_good_one(

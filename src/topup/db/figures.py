@@ -51,6 +51,19 @@ async def paid_not_credited(conn: sql.Connection) -> int:
     return int(await sql.value(conn, NOT_CREDITED, [sorted(event_types.PAYING)]))
 
 
+# An asked refund that is not answered yet waits as well: its credits are taken, and the money may not be on its way.
+MONEY_BACK_OLDEST = """
+    SELECT coalesce(extract(epoch FROM topup_now() - min(since)), 0)::float8
+    FROM (SELECT since FROM money_back_due
+          UNION ALL SELECT created_at FROM refunds WHERE status = 'requested') AS waiting
+"""
+
+
+async def money_back_oldest_seconds(conn: sql.Connection) -> float:
+    """How long the oldest refund or dispute waits to be read at Stripe, or a refund to be answered; 0 for none."""
+    return float(await sql.value(conn, MONEY_BACK_OLDEST))
+
+
 FAILED_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'"
 
 

@@ -25,6 +25,7 @@ class Work:
     payments_in_review: int
     payments_lately: Mapping[str, int]
     paid_not_credited: int
+    money_back_oldest_seconds: float
     failed_jobs: int
     books: figures.Books
     reconciliation: reconciliations.Report | None
@@ -41,6 +42,7 @@ async def show(pool: psycopg_pool.AsyncConnectionPool, *, now: datetime) -> Work
             payments_in_review=(await condition.standing(conn)).payments_in_review,
             payments_lately=await figures.payments_since(conn, first_id),
             paid_not_credited=await figures.paid_not_credited(conn),
+            money_back_oldest_seconds=await figures.money_back_oldest_seconds(conn),
             failed_jobs=await figures.failed_jobs(conn),
             books=await figures.books(conn),
             reconciliation=await reconciliations.last(conn, "recent", "full"),

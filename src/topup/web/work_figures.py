@@ -34,6 +34,9 @@ PAYMENTS = prometheus_client.Gauge(
 NOT_CREDITED = prometheus_client.Gauge(
     "topup_paid_not_credited", "Payments that Stripe told us are paid, in events whose effect failed so far."
 )
+MONEY_BACK_OLDEST = prometheus_client.Gauge(
+    "topup_money_back_oldest_seconds", "Age of the oldest refund or dispute whose credits are not settled yet."
+)
 FAILED_JOBS = prometheus_client.Gauge("topup_jobs_failed", "Turns of timers that failed in the last seven days.")
 IN_DEBT = prometheus_client.Gauge("topup_accounts_in_debt", "Accounts that owe credits.")
 FROZEN = prometheus_client.Gauge("topup_accounts_frozen", "Accounts frozen because an invariant did not hold.")
@@ -76,6 +79,7 @@ def note(work: show_work.Work) -> None:
     for status in STATUSES:
         PAYMENTS.labels(status).set(work.payments_lately.get(status, 0))
     NOT_CREDITED.set(work.paid_not_credited)
+    MONEY_BACK_OLDEST.set(work.money_back_oldest_seconds)
     FAILED_JOBS.set(work.failed_jobs)
     IN_DEBT.set(work.books.in_debt)
     FROZEN.set(work.books.frozen)
