@@ -100,10 +100,25 @@ def test_deployment_without_settings_is_refused_in_one_sentence(command: str) ->
         assert name in sentence
 
 
-@pytest.mark.parametrize("arguments", [("migrate",), ("seed",), ("users", "create-admin", "ada@example.com")])
+@pytest.mark.parametrize("arguments", [("migrate",), ("seed",)])
 def test_commands_on_a_database_say_that_they_need_one(arguments: tuple[str, ...]) -> None:
     refused = topup(*arguments, typed="correct horse battery\n")
     assert (refused.returncode, refused.stderr) == (1, "DATABASE_URL is not set.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("users", "create-admin", "ada@example.com"),
+        ("users", "ban", "ada@example.com"),
+        ("users", "erase", "ada@example.com"),
+        ("keys", "create", "--scope", "read"),
+    ],
+)
+def test_commands_on_a_demo_say_where_there_is_none(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    refused = topup(*arguments, "--data", str(tmp_path / "none"), typed="correct horse battery\n")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"No demo has run on {tmp_path / 'none'}: `topup demo` starts one.\n"
 
 
 def test_empty_database_becomes_a_shop_with_an_admin(empty_database_url: str) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from topup.core.api_keys import Scope
     from topup.runtime.demo import Stage
 
+Data = Annotated[Path | None, typer.Option(help="Work on the demo kept here.")]
 SANDBOX_PORT = 8420
 SANDBOX_DATA = "stripe-sandbox.sqlite"
 
@@ -133,7 +134,7 @@ def doctor(
     buy: Annotated[bool, typer.Option("--buy", help="Make a whole visit in test mode, too.")] = False,  # noqa: FBT002 - an option
     email: Annotated[str | None, typer.Option(help="Visit with this account; its password is asked for.")] = None,
     mail_to: Annotated[str | None, typer.Option(help="Send a test mail to this address.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Look at the demo kept here.")] = None,
+    data: Data = None,
 ) -> None:
     """Say what is right and what is wrong, line by line, each with what mends it."""
     from topup.runtime import logs
@@ -151,7 +152,7 @@ def doctor(
 @app.command()
 def verify(
     anchor: Annotated[Path | None, typer.Option(help="Compare with the heads kept here, then keep today's.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Look at the demo kept here.")] = None,
+    data: Data = None,
 ) -> None:
     """Check that everything holds which must hold of the data, while all goes on; freeze accounts where it does not."""
     from topup.runtime import logs, verifying
@@ -171,67 +172,67 @@ def create_admin(
     reset_password: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--reset-password", help="Also where the address has an account, whose password this ends.")
     ] = False,
+    data: Data = None,
 ) -> None:
     """Make somebody an admin, with a password that is asked for, or read from standard input."""
     from topup.runtime import people
 
     terminal.prepare()
-    settings = environment.read()
-    _ensure_database(settings)
-    address, password = people.address(email), _password(is_new=True)
-    people.ensure_password(password)
-    making = people.make_admin(settings, address, password, (first_name, last_name), is_password_reset=reset_password)
-    terminal.run(_told(making))
+    with _settings(data) as settings:
+        address, password = people.address(email), _password(is_new=True)
+        people.ensure_password(password)
+        names = (first_name, last_name)
+        terminal.run(_told(people.make_admin(settings, address, password, names, is_password_reset=reset_password)))
 
 
 @users.command("ban")
 def ban_user(
     email: str,
     lift: Annotated[bool, typer.Option("--lift", help="Let them in again.")] = False,  # noqa: FBT002 - an option
+    data: Data = None,
 ) -> None:
     """Shut a person out at once: every sign-in ends, and no new one is opened. What they have stays theirs."""
     from topup.runtime import people
 
     terminal.prepare()
-    settings = environment.read()
-    _ensure_database(settings)
-    terminal.run(_told(people.shut_out(settings, people.address(email), is_lifted=lift)))
+    with _settings(data) as settings:
+        terminal.run(_told(people.shut_out(settings, people.address(email), is_lifted=lift)))
 
 
 @users.command("erase")
 def erase_user(
     email: str,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,  # noqa: FBT002 - an option
+    data: Data = None,
 ) -> None:
     """Erase a person for ever, here and at Stripe; what they bought and spent stays in the books, without a name."""
     from topup.runtime import people
 
     terminal.prepare()
-    settings = environment.read()
-    _ensure_database(settings)
-    address = people.address(email)
-    if not yes:
-        typer.confirm(f"Erase {address} for ever? Nothing brings it back.", abort=True)
-    terminal.run(_told(people.forget(settings, address)))
+    with _settings(data) as settings:
+        address = people.address(email)
+        if not yes:
+            typer.confirm(f"Erase {address} for ever? Nothing brings it back.", abort=True)
+        terminal.run(_told(people.forget(settings, address)))
 
 
 @keys.command("create")
 def create_key(
     scope: Annotated[list[str], typer.Option(help="read, spend, grant or admin; may be given several times.")],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "Host application",
+    data: Data = None,
 ) -> None:
     """Make an API key and print it, this once."""
     from topup.core import api_keys
 
     terminal.prepare()
-    settings = environment.read()
-    _ensure_database(settings)
     unknown = [word for word in scope if word not in api_keys.SCOPES]
     if unknown:
         raise errors.Invalid(f"There is no scope {unknown[0]}; there are {', '.join(api_keys.SCOPES)}.")
     if not 1 <= len(name.strip()) <= api_keys.NAME_LENGTH_MAX:
         raise errors.Invalid(f"A name has 1 to {api_keys.NAME_LENGTH_MAX} characters.")
-    terminal.run(_create_key(settings, name.strip(), [known for known in api_keys.SCOPES if known in scope]))
+    with _settings(data) as settings:
+        terminal.run(_create_key(settings, name.strip(), [known for known in api_keys.SCOPES if known in scope]))
 
 
 async def _demo(stage: "Stage", bound: "socket.socket") -> None:
@@ -333,6 +334,16 @@ def _database_url(settings: Settings) -> str:
     if not url:
         raise errors.Unavailable("DATABASE_URL is not set.")
     return url
+
+
+@contextlib.contextmanager
+def _settings(data: Path | None) -> Iterator[Settings]:
+    """The environment's settings, or those of the demo kept here, on a database that can be worked with."""
+    from topup.runtime import demo as stages
+
+    with terminal.ended_in_order(), stages.meant(environment.read(), data) as settings:
+        _ensure_database(settings)
+        yield settings
 
 
 def _ensure_database(settings: Settings) -> None:

@@ -92,11 +92,11 @@ def reconcile(
 
     Exit status 0: nothing is left to explain. 1: something is, or Stripe could not be asked to the end.
     """
-    from topup.runtime import logs, reconciling
+    from topup.runtime import demo, logs
 
     terminal.prepare()
     logs.configure("critical")
-    with terminal.ended_in_order(), reconciling.settings(environment.read(), data) as settings:
+    with terminal.ended_in_order(), demo.meant(environment.read(), data) as settings:
         terminal.run(_reconcile(settings, days, is_dry_run))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.stories import demos
 from tests.stories.demos import DECLINED, Demo
+from tests.test_cli import topup
 from topup.core import demo_people
 
 pytestmark = pytest.mark.slow
@@ -110,6 +111,20 @@ def test_people_of_the_demo_sign_in_by_one_click(demo: Demo) -> None:
         with httpx2.Client(timeout=60) as browser:
             assert browser.get(link).status_code == 303
             assert browser.get(f"{demo.told('app')}/account").status_code == 200
+
+
+def test_a_key_and_an_admin_are_made_for_the_demo_while_it_runs(demo: Demo) -> None:
+    here = ("--data", str(demo.folder))
+    key = topup("keys", "create", "--scope", "read", *here).stdout.strip()
+    made = topup("users", "create-admin", "ada@example.com", *here, typed="correct horse battery\n")
+    assert made.stdout == "ada@example.com is an admin.\n", made.stderr
+    with demo.nobody() as client:
+        sent = {"email": "ada@example.com", "password": "correct horse battery"}
+        assert client.post("/api/auth/login", json=sent).json()["user"]["isAdmin"]
+        unknown = client.get(f"/api/accounts/{demo.process.pid:032x}", headers={"Authorization": f"Bearer {key}"})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found"), "let in, and then not found"
+        assert topup("users", "ban", "ada@example.com", *here).stdout.startswith("ada@example.com is shut out")
+        assert client.post("/api/auth/login", json=sent).status_code == 401
 
 
 def test_admin_and_host_application_get_in_with_what_is_printed(demo: Demo) -> None:

@@ -100,6 +100,18 @@ def joined(folder: Path, given: Settings) -> Iterator[Settings]:
         yield _settings(given, kept, secrets, server.dsn_for(DATABASE), f"http://{HOST}:{kept.stripe_port}")
 
 
+@contextlib.contextmanager
+def meant(given: Settings, data: Path | None) -> Iterator[Settings]:
+    """The settings to work with: the environment's or, where that names no database, those of the demo kept here."""
+    folder = (data or demo_folder.default()).absolute()
+    is_demo_meant = data is not None or demo_folder.kept(folder) is not None
+    if given.database_url.get_secret_value() or not is_demo_meant:
+        yield given
+        return
+    with joined(folder, given) as settings:
+        yield settings
+
+
 def ensure_not_live(given: Settings) -> None:
     """Refuse to run a demo where live keys lie about."""
     keys = (given.stripe_secret_key.get_secret_value(), given.stripe_publishable_key)

@@ -1,18 +1,16 @@
 """What `topup reconcile` does: opens the house as serve does, compares, and puts the report into words.
 
-Where the environment names no database, the demo that is kept on this machine is looked at, running or not.
+Called by the command line, for the environment's deployment or the demo kept here.
 """
 
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from topup.core.reconciling import MEANINGS, Kind
 from topup.flows import reconcile
-from topup.runtime import demo, demo_folder, house, start
+from topup.runtime import house, start
 from topup.settings import Settings
 
 
@@ -22,18 +20,6 @@ class Outcome:
 
     is_explained: bool
     lines: tuple[str, ...]
-
-
-@contextlib.contextmanager
-def settings(given: Settings, data: Path | None) -> Iterator[Settings]:
-    """The settings to work with: the environment's, or those of a demo where one is meant."""
-    folder = (data or demo_folder.default()).absolute()
-    is_demo_meant = data is not None or demo_folder.kept(folder) is not None
-    if given.database_url.get_secret_value() or not is_demo_meant:
-        yield given
-        return
-    with demo.joined(folder, given) as joined:
-        yield joined
 
 
 async def run(given: Settings, *, days: int, is_dry_run: bool) -> Outcome:

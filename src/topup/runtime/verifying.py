@@ -20,7 +20,7 @@ from topup import errors
 from topup.core import anchors
 from topup.db import invariants, migrate
 from topup.flows import verify
-from topup.runtime import demo, demo_folder, house
+from topup.runtime import demo, house
 from topup.settings import Settings
 
 
@@ -35,15 +35,11 @@ class Outcome:
 @contextlib.contextmanager
 def database_url(given: Settings, data: Path | None) -> Iterator[str]:
     """The address of the database to look at, which runs meanwhile."""
-    folder = (data or demo_folder.default()).absolute()
-    is_demo_meant = data is not None or demo_folder.kept(folder) is not None
-    if url := given.database_url.get_secret_value():
+    with demo.meant(given, data) as settings:
+        url = settings.database_url.get_secret_value()
+        if not url:
+            raise errors.Unavailable("DATABASE_URL is not set, and no demo is kept here.")
         yield url
-        return
-    if not is_demo_meant:
-        raise errors.Unavailable("DATABASE_URL is not set, and no demo is kept here.")
-    with demo.joined(folder, given) as settings:
-        yield settings.database_url.get_secret_value()
 
 
 async def run(url: str, *, anchor: Path | None) -> Outcome:

@@ -4,8 +4,6 @@ The environment's settings come first; where it names no database, the demo that
 """
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,23 +43,12 @@ def _from_outside(asked: Asked, given: Settings) -> list[Finding]:
 
 
 def _from_inside(asked: Asked, given: Settings) -> list[Finding]:
-    with _settings(asked, given) as settings:
+    with demo.meant(given, asked.data) as settings:
         findings = asyncio.run(inside.examine(settings, mail_to=asked.mail_to))
         if asked.is_buying:
             url = settings.frontend_url
             findings += asyncio.run(visit.make(url, _given(asked, settings)))
     return findings
-
-
-@contextlib.contextmanager
-def _settings(asked: Asked, given: Settings) -> Iterator[Settings]:
-    folder = _demo_folder(asked)
-    has_demo = asked.data is not None or demo_folder.kept(folder) is not None
-    if given.database_url.get_secret_value() or not has_demo:
-        yield given
-        return
-    with demo.joined(folder, given) as settings:
-        yield settings
 
 
 def _given_for(asked: Asked, given: Settings, url: str) -> visit.Given:
