@@ -164,6 +164,24 @@ async def test_stopping_waits_for_the_mail_in_hand(home: House, server: MailServ
     assert await is_all_sent(home)
 
 
+@pytest.mark.parametrize("ticks", range(6))
+async def test_stopping_ends_timers_that_have_just_got_their_connection(home: House, ticks: int) -> None:
+    """A cancellation at that very moment was lost, and the worker never ended."""
+    taken = [await home.pool.getconn() for _ in range(home.pool.max_size)]
+    stop, app = asyncio.Event(), worker.compose(home)
+    async with app.open_async(pool=home.pool):
+        running = asyncio.create_task(worker._run_timers(app, stop))
+        while not home.pool.get_stats().get("requests_waiting"):  # noqa: ASYNC110 -- a pool tells nobody who waits
+            await asyncio.sleep(0)
+        stop.set()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        for one in taken:
+            await home.pool.putconn(one)
+        async with asyncio.timeout(30):
+            await running
+
+
 async def test_a_loop_that_fails_says_so_goes_on_and_leaves_the_others_alone(home: House) -> None:
     async with home.pool.connection() as conn:
         await sql.run(conn, "ALTER TABLE outbox RENAME TO outbox_away")

@@ -14,6 +14,7 @@ import procrastinate
 import structlog
 from procrastinate import exceptions as job_errors
 from procrastinate import jobs
+from procrastinate import worker as procrastinate_worker
 
 from topup.db import heartbeats
 from topup.flows import (
@@ -180,31 +181,34 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 async def _run_timers(app: procrastinate.App, stop: asyncio.Event) -> None:
-    """Keep procrastinate running: it ends by itself when it loses the database, and is started again."""
+    """Keep procrastinate running: it ends by itself when it loses the database, and is started again.
+
+    It is told to stop, and not cancelled: a cancellation that meets a connection just lent by the pool may be lost.
+    """
     while not stop.is_set():
-        working = asyncio.create_task(_work_jobs(app), name="jobs")
+        hand = _hand(app)
+        working = asyncio.create_task(hand.run(), name="jobs")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            hand.stop()
             await _end(working)
         await _pause(stop, TIMERS_PAUSE_SECONDS)
 
 
 async def _end(working: asyncio.Task[None]) -> None:
-    """Cancelled, procrastinate takes no new job and waits for those it has."""
-    working.cancel()
+    """Stopped, procrastinate takes no new job and waits for those it has."""
     try:
         await working
-    except asyncio.CancelledError:
-        return
     except Exception:
         log.exception("timers failed")
 
 
-async def _work_jobs(app: procrastinate.App) -> None:
-    await app.run_worker_async(
+def _hand(app: procrastinate.App) -> procrastinate_worker.Worker:
+    return procrastinate_worker.Worker(
+        app,
         # The nightly comparison with Stripe may take minutes, and the timers of each minute go on beside it.
         concurrency=4,
         # Polling: a listener would cost a connection, and our jobs are timers, which nobody waits for.
