@@ -124,7 +124,7 @@ def test_a_key_and_an_admin_are_made_for_the_demo_while_it_runs(demo: Demo) -> N
         unknown = client.get(f"/api/accounts/{demo.process.pid:032x}", headers={"Authorization": f"Bearer {key}"})
         assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found"), "let in, and then not found"
         assert topup("users", "ban", "ada@example.com", *here).stdout.startswith("ada@example.com is shut out")
-        assert client.post("/api/auth/login", json=sent).status_code == 401
+        assert client.post("/api/auth/login", json=sent).status_code == 403
 
 
 def test_admin_and_host_application_get_in_with_what_is_printed(demo: Demo) -> None:
