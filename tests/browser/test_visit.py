@@ -36,6 +36,16 @@ def pay_by_card(page: sync_api.Page, number: str) -> None:
     page.get_by_role("button", name=re.compile("^Pay ")).click()
 
 
+@pytest.mark.parametrize("width", [320, 390, 640, 1280])
+def test_list_of_the_demos_people_stays_on_the_screen(visitor: sync_api.Page, demo: demos.Demo, width: int) -> None:
+    visitor.set_viewport_size({"width": width, "height": 800})
+    visitor.goto(demo.told("app"))
+    visitor.get_by_text("Sign in as").click()
+    box = visitor.locator(".demo-banner .menu > ul").bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] < box["x"] + box["width"] <= width
+
+
 def test_from_the_price_list_to_the_receipt(visitor: sync_api.Page, demo: demos.Demo) -> None:
     email = f"vera-{secrets.token_hex(4)}@example.com"
     visitor.goto(demo.told("app"))
