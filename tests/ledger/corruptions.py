@@ -301,6 +301,16 @@ DOINGS = (
         """,
     ),
     corruption(
+        "E6_jobs_have_a_living_worker",
+        """
+        WITH gone AS (
+            INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '3 minutes') RETURNING id
+        )
+        INSERT INTO procrastinate_jobs (queue_name, task_name, status, worker_id)
+        SELECT 'default', 'verify', 'doing', id FROM gone
+        """,
+    ),
+    corruption(
         "I1_one_answer_per_key",
         "ALTER TABLE idempotency DROP CONSTRAINT one_answer_per_key",
         "INSERT INTO idempotency SELECT * FROM idempotency",

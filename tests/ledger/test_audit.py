@@ -59,7 +59,7 @@ async def test_healthy_ledger_has_no_finding(healthy: world.World) -> None:
 
 
 @pytest.mark.parametrize("corruption", corruptions.ALL, ids=lambda corruption: corruption.breaks)
-def test_corruption_is_found_by_exactly_the_invariant_that_it_breaks(
+async def test_corruption_is_found_by_exactly_the_invariant_that_it_breaks(
     culprit: psycopg.Connection, corruption: corruptions.Corruption
 ) -> None:
     """Faults 29 and 90."""
@@ -74,7 +74,7 @@ def test_every_invariant_has_its_corruption() -> None:
 
 
 @pytest.mark.parametrize("statement", corruptions.FACTS_OF_A_LINE)
-def test_no_fact_of_a_line_can_be_rewritten_unnoticed(culprit: psycopg.Connection, statement: str) -> None:
+async def test_no_fact_of_a_line_can_be_rewritten_unnoticed(culprit: psycopg.Connection, statement: str) -> None:
     """Fault 90: whatever is changed of a line or its transfer, the chain says so."""
     assert culprit.execute(statement.encode()).rowcount == 1
     assert "L4_L7_chain" in findings(culprit)
@@ -82,7 +82,7 @@ def test_no_fact_of_a_line_can_be_rewritten_unnoticed(culprit: psycopg.Connectio
 
 @pytest.mark.parametrize("table", ["transfers", "entries", "entry_lots"])
 @pytest.mark.parametrize("verb", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "UPDATE {} SET amount = amount"])
-def test_history_cannot_be_rewritten_by_the_program(
+async def test_history_cannot_be_rewritten_by_the_program(
     healthy: world.World, shared_database_url: str, table: str, verb: str
 ) -> None:
     """Fault 90: the triggers say no, even to the owner of the tables."""
@@ -90,7 +90,7 @@ def test_history_cannot_be_rewritten_by_the_program(
         connection.execute(verb.format(table).encode())
 
 
-def test_facts_of_a_lots_birth_cannot_be_rewritten_by_the_program(
+async def test_facts_of_a_lots_birth_cannot_be_rewritten_by_the_program(
     healthy: world.World, shared_database_url: str
 ) -> None:
     with psycopg.connect(shared_database_url) as connection, pytest.raises(psycopg.errors.RestrictViolation):

@@ -122,6 +122,18 @@ MESSAGES = Invariant(
     """,
 )
 
+# Their clock is the wall's, also where a demo has moved money's.
+JOBS = Invariant(
+    "E6_jobs_have_a_living_worker",
+    "A job in progress is in the hands of a worker that has shown itself in the last two minutes.",
+    """
+    SELECT NULL::uuid AS account_id, 'job ' || j.task_name || ' ' || j.id AS what
+    FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.status = 'doing' AND coalesce(w.last_heartbeat < clock_timestamp() - interval '2 minutes', true)
+    """,
+    may_be_late=True,
+)
+
 # As with causes: the constraint stands, or all keys are compared.
 ANSWERS = Invariant(
     "I1_one_answer_per_key",
@@ -192,6 +204,7 @@ ALL = (
     WAITING_EVENTS,
     MODE,
     MESSAGES,
+    JOBS,
     ANSWERS,
     SECRETS,
     GUESSES,
