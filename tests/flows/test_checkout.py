@@ -222,6 +222,19 @@ async def test_failure_after_the_work_finds_the_session_that_was_made(
     assert [session.id for session in stripe_box.sessions()] == [payment.stripe_session_id]
 
 
+@pytest.mark.parametrize("fault", [{"after_work": True}, {}], ids=["made", "not made"])
+async def test_failure_over_a_customer_leaves_one_whether_stripe_had_made_them_or_not(
+    pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person, fault: dict[str, bool]
+) -> None:
+    """Fault 33: a stored 500 says nothing of what was done, and one left behind would keep the buyer's address."""
+    package_id = await put_on_sale(pool)
+    stripe_box.client.customers.create({"email": alice.email, "metadata": {"topup_user_id": "somebody else"}})
+    stripe_box.control("faults", answer="500", method="POST", path="/v1/customers", remember=True, **fault)
+    payment = await start(pool, gateway, alice, package_id)
+    [customer] = [one for one in stripe_box.customers() if one.metadata["topup_user_id"] == str(alice.user_id)]
+    assert customer.id == payment.stripe_customer_id
+
+
 async def test_deployment_that_moved_between_two_clicks_finds_its_session(
     pool: Pool, gateway: stripe.Gateway, stripe_box: StripeBox, alice: Person
 ) -> None:

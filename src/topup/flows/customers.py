@@ -42,8 +42,9 @@ async def _create(stripe: protocol.Stripe, person: customers.Customer, missing: 
     try:
         return await stripe.create_customer(new, key=key)
     except errors.GatewayError as error:
-        if error.code == "stripe_failed":  # A 500 that Stripe keeps under its key (fault 33).
-            return await stripe.create_customer(new, key=f"{key}:{ids.new()}")
+        if error.code == "stripe_failed":
+            # Stripe keeps a 500 under its key (fault 33), and may have made the customer before it failed.
+            return await stripe.find_customer(new) or await stripe.create_customer(new, key=f"{key}:{ids.new()}")
         if error.code != "idempotency_mismatch":
             raise
     # The name or address was changed since a try whose answer we never got. What that try made, if anything, stays

@@ -103,6 +103,10 @@ class Stripe(Billing, Lists, Refunds, Protocol):
         """Make a customer; its id."""
         ...
 
+    async def find_customer(self, made: NewCustomer) -> str | None:
+        """The oldest customer that was made for this person with this address; None where there is none."""
+        ...
+
     async def create_checkout(self, new: NewCheckout, *, key: str) -> CheckoutSession:
         """Make a hosted checkout session. errors.Conflict `amount_below_minimum` where Stripe finds it too small."""
         ...

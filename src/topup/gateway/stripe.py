@@ -79,6 +79,16 @@ class Gateway(Intents, Cards, Invoices, Lists, Refunds):
             is_write=True,
         )
 
+    async def find_customer(self, made: protocol.NewCustomer) -> str | None:
+        """The oldest customer made for this person; lists are complete at once, unlike Stripe's search."""
+        customers = self._v1.customers
+        found = await self._call(
+            lambda: customers.list_async({"email": made.email, "limit": stripe_calls.PAGE_SIZE}),
+            stripe_answers.customers_of(made.user_id),
+            is_write=False,
+        )
+        return found[-1] if found else None
+
     async def create_checkout(self, new: protocol.NewCheckout, *, key: str) -> protocol.CheckoutSession:
         """Make a hosted checkout session."""
         sessions, params = self._v1.checkout.sessions, _checkout_params(new)

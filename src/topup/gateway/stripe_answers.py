@@ -3,9 +3,10 @@
 Absent or ill-typed fields raise ValueError, TypeError or KeyError; the caller makes them one error (fault 36).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pydantic.dataclasses
 import stripe
@@ -52,6 +53,16 @@ def account(answer: stripe.Account) -> protocol.StripeAccount:
 def endpoints(page: stripe.ListObject[stripe.WebhookEndpoint]) -> list[protocol.WebhookEndpoint]:
     """One page of webhook endpoints."""
     return [_endpoint(endpoint.to_dict()) for endpoint in page.data]
+
+
+def customers_of(user_id: UUID) -> Callable[[stripe.ListObject[stripe.Customer]], list[str]]:
+    """The ids of those that were made for a person, newest first."""
+
+    def read(answer: stripe.ListObject[stripe.Customer]) -> list[str]:
+        told = answer.to_dict()["data"]
+        return [str(one["id"]) for one in told if one["metadata"].get("topup_user_id") == str(user_id)]
+
+    return read
 
 
 def identity(answer: stripe.Customer) -> str:
