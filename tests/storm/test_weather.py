@@ -40,6 +40,7 @@ FAULTS: tuple[dict[str, object], ...] = (
     {"answer": "slow", "delay_s": 1.0},
 )
 WEATHERS_MIN = 2
+FAILING = "test_stripe_that_fails_at_any_call_costs_a_repeat_and_nothing_else"
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def test_stripe_that_fails_at_any_call_costs_a_repeat_and_nothing_else(ground: R
         if number >= WEATHERS_MIN and time.monotonic() > deadline:
             break
         walk = Walk(ground, weather=functools.partial(ground.box.control, "faults", **weather))
-        with dice.replayable(f"{HERE} -k '{name}'"):
+        with dice.replayable(f"'{HERE}::{FAILING}[{name}]'"):
             try:
                 flows.FLOWS[name](walk)
             except BaseException as fault:
