@@ -7,7 +7,7 @@ asks again under the same key.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, LiteralString, TypeVar
@@ -25,6 +25,9 @@ from topup.ledger import commands, journal
 
 T = TypeVar("T")
 Fault = Literal["none", "cut before commit", "reply lost"]
+# Balance, held and debt; and the lots.
+Standing = tuple[tuple[int, ...], list[tuple[int, int, int]]]
+STANDING = "SELECT id, ARRAY[balance, held, debt] FROM accounts WHERE id = ANY(%s)"
 FIGURES = "SELECT balance, held, debt FROM accounts WHERE id = %s"
 HOLD = "SELECT status, captured FROM holds WHERE id = %s"
 CLOCK = "SELECT topup_now()"
@@ -114,13 +117,17 @@ class Stage:
         """Balance, held and debt as the account's row has them."""
         return self.run(self._row(FIGURES, self.accounts[number]))
 
+    def standing(self) -> list[Standing]:
+        """Figures and lots of all accounts, in one transaction, since it is asked after every step."""
+        return self.run(self._standing())
+
     def hold(self, number: int) -> tuple[object, ...]:
         """A hold's status and what was captured of it."""
         return self.run(self._row(HOLD, self.holds[number]))
 
     def lots(self, number: int) -> list[tuple[int, int, int]]:
         """Priority, remaining and held of the lots with anything in them, in burn order."""
-        return [(lot.priority, lot.remaining, lot.held) for lot in self.run(self._lots(number))]
+        return as_told(self.run(self._lots(number)))
 
     def time(self, hours: float) -> datetime:
         """The moment so many hours after the beginning; half an hour of grace keeps real seconds out of it."""
@@ -143,9 +150,21 @@ class Stage:
         assert row is not None
         return row
 
+    async def _standing(self) -> list[Standing]:
+        async with self.pool.connection() as conn:
+            rows = await sql.pairs(conn, STANDING, [self.accounts])
+            figures = {account_id: (balance, held, debt) for account_id, (balance, held, debt) in rows}
+            lots = [as_told(await statements.living_lots(conn, account_id)) for account_id in self.accounts]
+        return [(figures[account_id], found) for account_id, found in zip(self.accounts, lots, strict=True)]
+
     async def _lots(self, number: int) -> list[statements.LotView]:
         async with self.pool.connection() as conn:
             return await statements.living_lots(conn, self.accounts[number])
+
+
+def as_told(lots: Sequence[statements.LotView]) -> list[tuple[int, int, int]]:
+    """Priority, remaining and held."""
+    return [(lot.priority, lot.remaining, lot.held) for lot in lots]
 
 
 def code(answer: Answer | KeyReused) -> str:

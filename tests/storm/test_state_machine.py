@@ -123,9 +123,10 @@ class Storm(RuleBasedStateMachine):
     @invariant()
     def figures_agree(self) -> None:
         """Balance, held and debt, and every lot in its place."""
-        for number in range(len(self.model.purses)):
-            assert self.real.figures(number) == self.model.figures(number)
-            assert self.real.lots(number) == stage.as_lots(self.model, number)
+        numbers = range(len(self.model.purses))
+        assert self.real.standing() == [
+            (self.model.figures(number), stage.as_lots(self.model, number)) for number in numbers
+        ]
 
     @override
     def teardown(self) -> None:
