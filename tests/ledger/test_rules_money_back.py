@@ -259,7 +259,7 @@ def test_what_comes_back_to_one_account_leaves_the_lots_of_another_alone(paper: 
     paper.clawback(bob, 3, payment_id=P)
     paper.give_back(alice, 2, P)
     assert (alice.balance, bob.balance) == (5, 2)
-    assert stock(paper, alice) == [(5, 0), (2, 0), (0, 0)]
+    assert [lot.remaining for lot in paper.lots.values()] == [5, 2]
 
 
 def test_what_comes_back_of_a_payment_that_brought_no_lot_never_ends(paper: Paper, alice: Account) -> None:
