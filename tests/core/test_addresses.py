@@ -15,7 +15,9 @@ from topup.core import addresses
         ("\uff21lice@example.com", "alice@example.com"),
         ("alice@B\u00fccher.example", "alice@xn--bcher-kva.example"),
         ("alice@xn--bcher-kva.example", "alice@xn--bcher-kva.example"),
+        ("alice@B\u00dcCHER\u3002example", "alice@xn--bcher-kva.example"),
         ("a+tag@example.com", "a+tag@example.com"),
+        ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
     ],
 )
 def test_every_spelling_of_an_address_is_stored_alike(written: str, stored: str) -> None:

@@ -103,6 +103,117 @@ def test_paid_session_tells_the_money_and_every_id() -> None:
     )
 
 
+def invoice(**more: object) -> dict[str, Any]:
+    """An invoice of one of our payments, taxed."""
+    sums = {"total": 1200, "total_excluding_tax": 1000, "amount_paid": 1200}
+    ours = {"customer": "cus_1", "currency": "gbp", "metadata": {"topup_payment_id": str(PAYMENT_ID)}}
+    return {"id": "in_1", "object": "invoice", "status": "paid", "livemode": False, **sums, **ours, **more}
+
+
+SESSION, INTENT, INVOICE = stripe_bodies.session(PAYMENT_ID), stripe_bodies.intent(PAYMENT_ID), invoice()
+
+
+@pytest.mark.parametrize(
+    ("event_type", "told", "means"),
+    [
+        ("checkout.session.completed", SESSION, Told.PAID),
+        ("checkout.session.async_payment_succeeded", SESSION, Told.PAID),
+        ("checkout.session.async_payment_failed", {**SESSION, "payment_status": "unpaid"}, Told.FAILED),
+        ("checkout.session.expired", {**SESSION, "status": "expired"}, Told.EXPIRED),
+        ("checkout.session.expired", {**SESSION, "status": "complete"}, Told.EXPIRED),
+        ("payment_intent.succeeded", INTENT, Told.PAID),
+        ("payment_intent.processing", INTENT, Told.ON_ITS_WAY),
+        ("payment_intent.payment_failed", INTENT, Told.DECLINED),
+        ("payment_intent.canceled", INTENT, Told.CANCELED),
+        ("invoice.paid", INVOICE, Told.PAID),
+        ("invoice.voided", {**INVOICE, "status": "void"}, Told.CANCELED),
+        ("invoice.marked_uncollectible", {**INVOICE, "status": "uncollectible"}, Told.WRITTEN_OFF),
+        ("payment_intent.requires_action", INTENT, None),
+        ("invoice.finalized", {**INVOICE, "status": "open"}, None),
+        ("charge.succeeded", INTENT, None),
+    ],
+)
+def test_each_type_of_event_tells_one_thing(event_type: str, told: dict[str, Any], means: Told | None) -> None:
+    """Fault 14. As the sample events say it, where there are none."""
+    found = fact(event_type, told)
+    assert (found.told if found else None) is means
+    assert found is None or (found.paid_minor is not None) is (means is Told.PAID)
+
+
+def test_event_is_read_whole() -> None:
+    told = {"id": "re_1", "object": "refund", "payment_intent": "pi_1"}
+    created = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
+    more = {"created": 1_700_000_000, "account": "acct_1", "api_version": "2026-10-28.endive"}
+    event = read(json.loads(stripe_bodies.event("refund.created", told, event_id="evt_1", **more)))
+    assert event == facts.Event(
+        "evt_1", "refund.created", False, created, "2026-10-28.endive", "acct_1", "re_1", None, "pi_1"
+    )
+    assert read(json.loads(stripe_bodies.event("charge.succeeded", told))).money_back_intent_id is None
+
+
+@pytest.mark.parametrize(
+    ("status", "payment_status", "means"),
+    [
+        ("complete", "paid", Told.PAID),
+        ("complete", "unpaid", Told.ON_ITS_WAY),
+        ("complete", "no_payment_required", Told.FREE),
+        ("complete", "else", None),
+        ("open", "paid", None),
+        ("expired", "unpaid", Told.EXPIRED),
+    ],
+)
+def test_session_read_now_says_how_it_stands(status: str, payment_status: str, means: Told | None) -> None:
+    found = facts.of_session(stripe_bodies.session(PAYMENT_ID, status=status, payment_status=payment_status))
+    assert (found.told if found else None) is means
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+@pytest.mark.parametrize(
+    ("status", "means", "paid_minor"),
+    [
+        ("succeeded", Told.PAID, 1000),
+        ("processing", Told.ON_ITS_WAY, None),
+        ("canceled", Told.CANCELED, None),
+        ("requires_action", None, None),
+    ],
+)
+def test_intent_read_now_says_how_it_stands(
+    status: str, means: Told | None, paid_minor: int | None, *, is_live: bool
+) -> None:
+    found = facts.of_intent_now(stripe_bodies.intent(PAYMENT_ID, status=status, livemode=is_live))
+    told = {"payment_id": PAYMENT_ID, "intent_id": "pi_1", "customer_id": "cus_1", "currency": "gbp"}
+    expected = means and facts.Fact(means, "PAYMENT_INTENT", is_live=is_live, paid_minor=paid_minor, **told)
+    assert found == expected
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+@pytest.mark.parametrize(
+    ("status", "means", "paid_minor"),
+    [
+        ("paid", Told.PAID, 1000),
+        ("void", Told.CANCELED, None),
+        ("uncollectible", Told.WRITTEN_OFF, None),
+        ("open", None, None),
+        ("draft", None, None),
+    ],
+)
+def test_invoice_says_how_it_stands_and_its_price_before_tax(
+    status: str, means: Told | None, paid_minor: int | None, *, is_live: bool
+) -> None:
+    """Fault 61."""
+    found = facts.of_invoice(invoice(status=status, livemode=is_live))
+    told = {"payment_id": PAYMENT_ID, "invoice_id": "in_1", "customer_id": "cus_1", "currency": "gbp"}
+    expected = means and facts.Fact(means, "INVOICE", is_live=is_live, paid_minor=paid_minor, **told)
+    assert found == expected
+
+
+def test_metadata_finds_the_payment_where_nothing_else_does() -> None:
+    """Fault 63."""
+    session = stripe_bodies.session(PAYMENT_ID, client_reference_id=None)
+    assert facts.row_id(session, "topup_payment_id") == PAYMENT_ID
+    assert facts.row_id(session, "topup_other_id") is None
+
+
 def test_paid_intent_tells_what_was_received_and_not_what_was_asked() -> None:
     told = fact("payment_intent.succeeded", stripe_bodies.intent(PAYMENT_ID, amount_received=900))
     assert told is not None

@@ -66,7 +66,7 @@ def test_amounts_are_read_as_people_type_them(text: str, currency: str, minor: i
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "-1", "0.001", "1e3", "1e400", "NaN", "Infinity", "ten", "10 000x", "9" * 40]
+    "text", ["", "0", "-1", "0.001", "1e3", "1e400", "NaN", "Infinity", "ten", "X10", "10.001", "10 000x", "9" * 40]
 )
 def test_what_is_no_amount_is_none(text: str) -> None:
     assert money.typed(text, "gbp") == 0

@@ -86,6 +86,41 @@ def test_a_wrong_header_is_told_and_no_row_is_read(header: str, expected: list[t
     assert rosters.read(f"{header}\n".encode()).rows == ()
 
 
+@pytest.mark.parametrize(
+    ("raw", "number", "column", "sentence"),
+    [
+        (b"email,quantity\na@x.org,1\nz\xff,1", 3, None, "This is not UTF-8 text: save the file as CSV UTF-8."),
+        (b"email,quantity\na@x.org,1\n\0b\0", 3, None, "This is not text: save the file as CSV UTF-8."),
+        (b"email,quantity\n", 1, None, "There is no row below the header."),
+        (b"email,quantity,email\n", 1, "email", "This column is there twice."),
+        (b"email\n", 1, "quantity", "This column is missing."),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_at_its_line(
+    raw: bytes, number: int, column: str | None, sentence: str
+) -> None:
+    assert rosters.read(raw).faults == (rosters.Fault(number, column, sentence),)
+
+
+def test_an_unknown_column_is_told_which_there_are() -> None:
+    [fault] = rosters.read(b"email,quantity,password\n").faults
+    assert fault.detail.endswith("email, quantity, expiresAt, name.")
+
+
+def test_the_header_alone_says_what_parts_the_columns() -> None:
+    [row] = rosters.read(b'email;quantity;name\na@example.com;1;"A, B, C, D, E, F"\n').rows
+    assert row.name == "A, B, C, D, E, F"
+
+
+def test_a_quote_that_is_no_quote_is_a_fault() -> None:
+    assert len(faults('email,quantity\n"a@example.com"x,1\n')) == 1
+
+
+def test_rows_with_faults_count_as_rows() -> None:
+    text = "email,quantity\n" + "".join(f"s{n}@example.com,{n % 2}\n" for n in range(10_001))
+    assert faults(text)[-1] == (10_002, None)
+
+
 def test_an_empty_file_lacks_its_columns() -> None:
     assert faults("") == faults("\n\n") == [(1, "email"), (1, "quantity")]
 

@@ -90,7 +90,8 @@ def _why_not_by_policy(case: Case) -> str | None:
 
 
 def _left_minor(case: Case) -> int:
-    return case.purchase.charged_minor - case.money.back_minor - case.money.open_minor
+    """While nothing is disputed: of a disputed payment nothing can go back."""
+    return case.purchase.charged_minor - case.money.back_minor
 
 
 def _credits(case: Case, amount_minor: int) -> int:
