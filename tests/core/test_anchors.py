@@ -49,3 +49,4 @@ def test_what_a_ledger_lost_since_an_anchor_is_told_by_account() -> None:
     assert anchors.missing(anchored, now) == [Missing(ALICE, 5, 7), Missing(CARL, 1, 2)]
     assert [one.lines for one in anchors.missing(anchored, now)] == [3, 2]
     assert anchors.missing(now, now) == anchors.missing([], now) == []
+    assert anchors.missing([Head(ALICE, 5, bytes(32))], now) == [Missing(ALICE, 5, 5)], "a single line, too"

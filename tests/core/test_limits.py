@@ -36,3 +36,12 @@ def test_a_demo_allows_its_one_machine_more_but_no_address_more() -> None:
     assert widened.every_seconds == limits.SIGN_UP_OF_CALLER.every_seconds / limits.DEMO_ALLOWANCE
     pair = limits.of_pair(KEY, limits.CODE_TO_ADDRESS_BY_CALLER, caller, "alice@example.com").limit
     assert pair == limits.CODE_TO_ADDRESS_BY_CALLER
+
+
+def test_what_counts_for_all_is_one_bucket_for_everybody_under_each_limit() -> None:
+    here, there = limits.Caller("192.0.2.7", 1), limits.Caller("192.0.2.8", limits.DEMO_ALLOWANCE)
+    one, other = (limits.of_all(KEY, limits.CODE_TO_ANYBODY, caller) for caller in (here, there))
+    assert one.bucket == other.bucket == limits.of_address(KEY, limits.CODE_TO_ANYBODY, "").bucket
+    assert one.bucket != limits.of_all(b"x" * 32, limits.CODE_TO_ANYBODY, here).bucket
+    assert one.limit == limits.CODE_TO_ANYBODY
+    assert other.limit.burst == limits.CODE_TO_ANYBODY.burst * limits.DEMO_ALLOWANCE
