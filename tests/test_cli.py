@@ -121,6 +121,28 @@ def test_commands_on_a_demo_say_where_there_is_none(arguments: tuple[str, ...], 
     assert refused.stderr == f"No demo has run on {tmp_path / 'none'}: `topup demo` starts one.\n"
 
 
+def test_two_databases_named_at_once_are_one_too_many(database_url: str, tmp_path: Path) -> None:
+    """Or a demo would be meant and production erased from."""
+    erase = ("users", "erase", "ada@example.com", "--yes", "--data", str(tmp_path))
+    refused = topup(*erase, settings={"DATABASE_URL": database_url})
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("DATABASE_URL names one database and --data another")
+
+
+def test_a_command_that_is_cut_off_does_not_claim_success(database_url: str) -> None:
+    with psycopg.connect(database_url) as conn:
+        conn.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
+        with running("verify", settings={"DATABASE_URL": database_url}) as process:
+            demos.until(lambda: is_waited_for(database_url))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(WITHIN_SECONDS) == 130
+
+
+def is_waited_for(database_url: str) -> bool:
+    with psycopg.connect(database_url) as conn:
+        return bool(conn.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall())
+
+
 def test_empty_database_becomes_a_shop_with_an_admin(empty_database_url: str) -> None:
     settings = {"DATABASE_URL": empty_database_url}
     for _ in range(2):

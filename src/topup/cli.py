@@ -160,7 +160,7 @@ def verify(
     terminal.prepare()
     logs.configure("critical")
     given = environment.read()
-    with terminal.ended_in_order(), verifying.database_url(given, data) as url:
+    with terminal.ended_early_is_failure(), verifying.database_url(given, data) as url:
         terminal.run(_verify(url, anchor))
 
 
@@ -178,7 +178,7 @@ def create_admin(
     from topup.runtime import people
 
     terminal.prepare()
-    with _settings(data) as settings:
+    with terminal.ended_early_is_failure(), _settings(data) as settings:
         address, password = people.address(email), _password(is_new=True)
         people.ensure_password(password)
         names = (first_name, last_name)
@@ -195,7 +195,7 @@ def ban_user(
     from topup.runtime import people
 
     terminal.prepare()
-    with _settings(data) as settings:
+    with terminal.ended_early_is_failure(), _settings(data) as settings:
         terminal.run(_told(people.shut_out(settings, people.address(email), is_lifted=lift)))
 
 
@@ -209,7 +209,7 @@ def erase_user(
     from topup.runtime import people
 
     terminal.prepare()
-    with _settings(data) as settings:
+    with terminal.ended_early_is_failure(), _settings(data) as settings:
         address = people.address(email)
         if not yes:
             typer.confirm(f"Erase {address} for ever? Nothing brings it back.", abort=True)
@@ -231,7 +231,7 @@ def create_key(
         raise errors.Invalid(f"There is no scope {unknown[0]}; there are {', '.join(api_keys.SCOPES)}.")
     if not 1 <= len(name.strip()) <= api_keys.NAME_LENGTH_MAX:
         raise errors.Invalid(f"A name has 1 to {api_keys.NAME_LENGTH_MAX} characters.")
-    with _settings(data) as settings:
+    with terminal.ended_early_is_failure(), _settings(data) as settings:
         terminal.run(_create_key(settings, name.strip(), [known for known in api_keys.SCOPES if known in scope]))
 
 
@@ -341,7 +341,9 @@ def _settings(data: Path | None) -> Iterator[Settings]:
     """The environment's settings, or those of the demo kept here, on a database that can be worked with."""
     from topup.runtime import demo as stages
 
-    with terminal.ended_in_order(), stages.meant(environment.read(), data) as settings:
+    with stages.meant(environment.read(), data) as settings:
+        if settings.is_demo:
+            typer.echo("On the demo that is kept here, since DATABASE_URL is not set.", err=True)
         _ensure_database(settings)
         yield settings
 

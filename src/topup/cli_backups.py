@@ -31,7 +31,7 @@ def backup(
 
     terminal.prepare()
     logs.configure("critical")
-    with terminal.ended_in_order(), verifying.database_url(environment.read(), data) as url:
+    with terminal.ended_early_is_failure(), verifying.database_url(environment.read(), data) as url:
         terminal.run(work(url))
 
 
@@ -55,7 +55,7 @@ def restore(
 
     terminal.prepare()
     logs.configure("critical")
-    with terminal.ended_in_order(), verifying.database_url(environment.read(), data) as url:
+    with terminal.ended_early_is_failure(), verifying.database_url(environment.read(), data) as url:
         terminal.run(work(url))
 
 

@@ -79,7 +79,7 @@ def _with_database(data: Path | None, work: Callable[[str], Coroutine[Any, Any, 
 
     terminal.prepare()
     logs.configure("critical")
-    with terminal.ended_in_order(), verifying.database_url(environment.read(), data) as url:
+    with terminal.ended_early_is_failure(), verifying.database_url(environment.read(), data) as url:
         terminal.run(work(url))
 
 
@@ -96,7 +96,7 @@ def reconcile(
 
     terminal.prepare()
     logs.configure("critical")
-    with terminal.ended_in_order(), demo.meant(environment.read(), data) as settings:
+    with terminal.ended_early_is_failure(), demo.meant(environment.read(), data) as settings:
         terminal.run(_reconcile(settings, days, is_dry_run))
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CUT_OFF = 130
 
 
 def say(words: str) -> None:
@@ -56,6 +57,17 @@ def ended_in_order() -> Iterator[None]:
         signal.signal(number, end)
     with contextlib.suppress(KeyboardInterrupt):
         yield
+
+
+@contextlib.contextmanager
+def ended_early_is_failure() -> Iterator[None]:
+    """As above, for commands that answer something: cut off, they have not, and exit with 130 as a shell expects."""
+    is_whole = False
+    with ended_in_order():
+        yield
+        is_whole = True
+    if not is_whole:
+        raise SystemExit(CUT_OFF)
 
 
 def leave_signals_alone() -> None:

@@ -42,6 +42,16 @@ ALWAYS = {
 }
 OF_A_SCHOOL = ("member_id", "invited_id", "allocation_id", "roster_id", "purchase_id", "invoice_id", "method_id")
 # Shown in a frame of the demo's own, where its policy lets it do nothing.
+# Pages whose 404 is an answer: no invitation was followed, nothing is paid, nobody of that name; an invoice that is
+# Stripe's has its paper there; and a member has been removed by whoever might, over the API.
+MAY_BE_NOTHING = {
+    "/demo/sign-in/{slug}",
+    "/institutions/{institution_id}/invoices/{invoice_id}",
+    "/institutions/{institution_id}/members/{member_id}",
+    "/invitation",
+    "/payments/{payment_id}/receipt",
+    "/static/{path}",
+}
 A_MAIL = "/demo/mailbox/{mail_id}/html"
 # Names that our own columns have, which nobody may set from outside.
 FOREIGN_FIELDS = {
@@ -112,6 +122,8 @@ def _faults(route: Route, who: str, answer: httpx2.Response) -> Iterator[str]:
         is_refused = answer.status_code in {401, 403, 405} or answer.status_code >= 500
         if is_refused and not _is_wrong_guess(route, answer):
             yield f"refused with {answer.status_code} {answer.text[:200]}"
+        if route.is_page and route.method == "GET" and answer.status_code == 404 and route.path not in MAY_BE_NOTHING:
+            yield "nothing is there for who may see it"
     elif route.is_page:
         yield from _page_refusal(route, who, answer)
     elif answer.status_code != routes.refusal(route, who):

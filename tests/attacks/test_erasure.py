@@ -257,6 +257,20 @@ async def test_stripe_forgets_the_customer_and_an_outage_only_makes_it_later(
     assert gone.json() == {"id": customer_id, "object": "customer", "deleted": True}
 
 
+async def test_stripe_forgets_a_customer_whose_making_was_never_answered(
+    house: House, zoe: Visitor, stripe_box: StripeBox, database_url: str
+) -> None:
+    """Faults 31, 96: our row knows none, and Stripe has the name and the address."""
+    new = protocol.NewCustomer(UUID(zoe.user["id"]), EMAIL, "Canaryfirst Canarylast")
+    await house.stripe.create_customer(new, key="customer:1")
+    buyer = people.Person(UUID(zoe.user["id"]), UUID(zoe.user["accountId"]), EMAIL)
+    payment_id = await people.pending(house.pool, buyer)
+    with psycopg.connect(database_url) as conn:
+        conn.execute("UPDATE payments SET status = 'EXPIRED' WHERE id = %s", [payment_id])
+    await erase.erase(house.pool, house.stripe, email=EMAIL)
+    assert stripe_box.customers() == []
+
+
 def _columns() -> Iterator[tuple[str, str]]:
     for table, names in re.findall(r"^\| `([a-z_]+)` \| (.+?) \|", PERSONAL_DATA, re.MULTILINE):
         yield from ((table, name) for name in re.findall(r"`([a-z_0-9]+)`", names))

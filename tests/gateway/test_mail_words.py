@@ -118,12 +118,14 @@ def test_an_institutions_receipt_names_it_its_invoice_and_the_way_to_the_pdf() -
     sent = written(mails.RECEIPT, unit="session", invoiceNumber="TU-2026-000001", **school)
     home = f"https://shop.example/institutions/{school['institutionId']}"
     for text in (sent.text, re.sub(r"<bdi>|</bdi>", "", sent.html)):
-        assert re.search(r"in the pool\s+of Hill School", text)
+        assert re.search(r"added\s+to\s+the pool of Hill School", text)
         assert "TU-2026-000001" in text
         assert f"{home}/billing" in text
         assert "in your account" not in text
     assert f"Go to Dashboard: {home}\n" in sent.text
     assert "Invoice" not in written(mails.RECEIPT).html
+    nameless = written(mails.RECEIPT, unit="session", **{**school, "institutionName": "win.example"}).text
+    assert "the pool of your institution" in nameless
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx2
@@ -228,8 +229,12 @@ async def test_a_page_that_asks_again_after_its_reader_has_left_sends_them_to_si
 ) -> None:
     bought = await open_by_script(staff)
     state = f"{staff.home}/purchases/{bought['purchaseId']}/state"
-    answer = await client.get(state, headers={"HX-Request": "true", "Accept": "*/*"})
-    assert answer.headers["hx-redirect"].startswith("/sign-in?next=")
+    page = state.removesuffix("/state")
+    asked = {"HX-Request": "true", "Accept": "*/*", "HX-Current-URL": f"http://testserver{page}"}
+    answer = await client.get(state, headers=asked)
+    assert answer.headers["hx-redirect"] == f"/sign-in?{urlencode({'next': page})}"
+    elsewhere = await client.get(state, headers={**asked, "HX-Current-URL": "https://evil.example//evil.example/x"})
+    assert elsewhere.headers["hx-redirect"] == "/sign-in?next=%2Faccount"
 
 
 async def test_state_moves_by_itself(staff: Staff, stripe_box: StripeBox) -> None:

@@ -13,14 +13,18 @@ from topup.db import sql
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """Somebody to be erased, with their row locked."""
+    """Somebody to be erased, with their row locked. Who ever began to buy may be known at Stripe."""
 
     id: UUID
     email: str
     stripe_customer_id: str | None
+    has_begun_to_buy: bool
 
 
-LOCK = "SELECT id, email, stripe_customer_id FROM users WHERE email = %s AND erased_at IS NULL FOR NO KEY UPDATE"
+LOCK = """
+    SELECT id, email, stripe_customer_id, EXISTS (SELECT FROM payments WHERE user_id = users.id) AS has_begun_to_buy
+    FROM users WHERE email = %s AND erased_at IS NULL FOR NO KEY UPDATE
+"""
 
 
 async def lock(conn: sql.Connection, email: str) -> Whom | None:

@@ -15,6 +15,7 @@ from topup.db import customers
 from topup.gateway import protocol
 
 Pool = psycopg_pool.AsyncConnectionPool
+_LEADS_NOWHERE = frozenset({"stripe_failed", "idempotency_mismatch"})
 
 
 async def ensure(pool: Pool, stripe: protocol.Stripe, *, user_id: UUID, missing: str | None = None) -> str:
@@ -37,19 +38,23 @@ async def _find(pool: Pool, user_id: UUID) -> customers.Customer:
 
 
 async def _create(stripe: protocol.Stripe, person: customers.Customer, missing: str | None) -> str:
+    """The customer, made under one key by all who ask at once.
+
+    A key may lead nowhere: Stripe keeps a 500 under it (fault 33), or it was used for a name or an address that has
+    changed since. Either way the customer may have been made, and is looked for before the next key is tried; only the
+    last is not shared by all.
+    """
     new = protocol.NewCustomer(person.user_id, person.email, f"{person.first_name} {person.last_name}".strip())
     key = f"customer:{person.user_id}" + (f":after:{missing}" if missing else "")
-    try:
-        return await stripe.create_customer(new, key=key)
-    except errors.GatewayError as error:
-        if error.code == "stripe_failed":
-            # Stripe keeps a 500 under its key (fault 33), and may have made the customer before it failed.
-            return await stripe.find_customer(new) or await stripe.create_customer(new, key=f"{key}:{ids.new()}")
-        if error.code != "idempotency_mismatch":
-            raise
-    # The name or address was changed since a try whose answer we never got. What that try made, if anything, stays
-    # unused at Stripe; a key over the present values keeps later tries together.
-    return await stripe.create_customer(new, key=f"{key}:{_digest(new)}")
+    for next_key in (key, f"{key}:{_digest(new)}"):
+        try:
+            return await stripe.create_customer(new, key=next_key)
+        except errors.GatewayError as error:
+            if error.code not in _LEADS_NOWHERE:
+                raise
+        if made := await stripe.find_customers(person.user_id, person.email):
+            return made[-1]
+    return await stripe.create_customer(new, key=f"{key}:{ids.new()}")
 
 
 def _digest(new: protocol.NewCustomer) -> str:

@@ -32,8 +32,8 @@ async def erase(pool: AsyncConnectionPool, stripe: protocol.Stripe, *, email: st
         whom = await _lock(conn, email)
         await users.disable(conn, whom.id)
         await logins.end_all(conn, whom.id, reason="erased")
-    if whom.stripe_customer_id is not None:
-        await stripe.delete_customer(whom.stripe_customer_id)
+    for customer_id in await _customers(stripe, whom):
+        await stripe.delete_customer(customer_id)
     async with pool.connection() as conn:
         await _leave_everything(conn, await _lock(conn, email))
     async with pool.connection() as conn:
@@ -43,6 +43,14 @@ async def erase(pool: AsyncConnectionPool, stripe: protocol.Stripe, *, email: st
         left_over = await erasure.left_over(conn, account_ids)
         await erasure.forget(conn, whom, account_ids)
     return Erased(whom.id, tuple(left_over))
+
+
+async def _customers(stripe: protocol.Stripe, whom: erasure.Whom) -> set[str]:
+    """All that Stripe has of them: the customer we know, and any that a try made whose answer was never heard."""
+    known = {whom.stripe_customer_id} if whom.stripe_customer_id is not None else set()
+    if not known and not whom.has_begun_to_buy:
+        return known
+    return known | set(await stripe.find_customers(whom.id, whom.email))
 
 
 async def _leave_everything(conn: sql.Connection, whom: erasure.Whom) -> None:

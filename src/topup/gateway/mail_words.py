@@ -115,7 +115,9 @@ def _receipt(details: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_bought(details),
         "paid_at": moment(str(details["paidAt"])),
-        "institution": institution_of(details.get("institutionName")) if institution_id else None,
+        "institution": institution_of(details.get("institutionName"), else_="your institution")
+        if institution_id
+        else None,
         "home_path": f"/institutions/{institution_id}" if institution_id else "/account",
         "invoice_number": details.get("invoiceNumber"),
     }
@@ -183,12 +185,12 @@ def _invitation(details: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def institution_of(given: object) -> str:
+def institution_of(given: object, *, else_: str = "An institution") -> str:
     """What to call an institution. Anybody may make one, so a name that could hold a link is left out."""
     name = " ".join(str(given or "").split())
     is_plain = all(char in _INSTITUTION_MARKS or unicodedata.category(char)[0] in "LMN" for char in name)
     has_link = any("." in word.rstrip(".") for word in name.split())
-    return name if name and is_plain and not has_link and len(name) <= INSTITUTION_LENGTH_MAX else "An institution"
+    return name if name and is_plain and not has_link and len(name) <= INSTITUTION_LENGTH_MAX else else_
 
 
 _ROLE_WORDS = {

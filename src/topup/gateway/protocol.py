@@ -103,8 +103,8 @@ class Stripe(Billing, Lists, Refunds, Protocol):
         """Make a customer; its id."""
         ...
 
-    async def find_customer(self, made: NewCustomer) -> str | None:
-        """The oldest customer that was made for this person with this address; None where there is none."""
+    async def find_customers(self, user_id: UUID, email: str) -> list[str]:
+        """The customers that were made for this person and have this address, newest first."""
         ...
 
     async def create_checkout(self, new: NewCheckout, *, key: str) -> CheckoutSession:

@@ -6,6 +6,7 @@ but Stripe's own; the SDK's telemetry is off.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import httpx2
 import stripe
@@ -79,15 +80,14 @@ class Gateway(Intents, Cards, Invoices, Lists, Refunds):
             is_write=True,
         )
 
-    async def find_customer(self, made: protocol.NewCustomer) -> str | None:
-        """The oldest customer made for this person; lists are complete at once, unlike Stripe's search."""
+    async def find_customers(self, user_id: UUID, email: str) -> list[str]:
+        """The customers of a person; lists are complete at once, unlike Stripe's search."""
         customers = self._v1.customers
-        found = await self._call(
-            lambda: customers.list_async({"email": made.email, "limit": stripe_calls.PAGE_SIZE}),
-            stripe_answers.customers_of(made.user_id),
+        return await self._call(
+            lambda: customers.list_async({"email": email, "limit": stripe_calls.PAGE_SIZE}),
+            stripe_answers.customers_of(user_id),
             is_write=False,
         )
-        return found[-1] if found else None
 
     async def create_checkout(self, new: protocol.NewCheckout, *, key: str) -> protocol.CheckoutSession:
         """Make a hosted checkout session."""

@@ -57,9 +57,12 @@ class Stage:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
             if not stop.is_set() and not self.stripe.is_alive:
-                log.warning("stripe_sandbox_restarted")
-                with contextlib.suppress(errors.Unavailable):
+                try:
                     await asyncio.to_thread(self.stripe.restart)
+                except errors.Unavailable as fault:
+                    log.warning("stripe_sandbox_not_restarted", why=fault.detail)
+                else:
+                    log.warning("stripe_sandbox_restarted")
 
 
 @contextlib.contextmanager
@@ -91,7 +94,7 @@ def opened(folder: Path, given: Settings, *, bound: socket.socket) -> Iterator[S
 
 @contextlib.contextmanager
 def joined(folder: Path, given: Settings) -> Iterator[Settings]:
-    """The settings of the demo kept here, running or not; its database runs meanwhile. For commands that look."""
+    """The settings of the demo kept here, running or not; its database runs meanwhile, its offline Stripe may not."""
     kept = demo_folder.kept(folder)
     if kept is None:
         raise errors.Unavailable(f"No demo has run on {folder}: `topup demo` starts one.", code="no_demo")
@@ -105,7 +108,10 @@ def meant(given: Settings, data: Path | None) -> Iterator[Settings]:
     """The settings to work with: the environment's or, where that names no database, those of the demo kept here."""
     folder = (data or demo_folder.default()).absolute()
     is_demo_meant = data is not None or demo_folder.kept(folder) is not None
-    if given.database_url.get_secret_value() or not is_demo_meant:
+    has_database = bool(given.database_url.get_secret_value())
+    if has_database and data is not None:
+        raise errors.Invalid("DATABASE_URL names one database and --data another: unset the one that is not meant.")
+    if has_database or not is_demo_meant:
         yield given
         return
     with joined(folder, given) as settings:

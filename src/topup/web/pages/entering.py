@@ -29,7 +29,7 @@ def query(after: str, **more: int) -> str:
 
 
 def signed_in(request: Request, opened: logins.Opened, after: str) -> Response:
-    """On to the page that was asked for, an admin who asked for none to the desk; with the cookie of the login."""
+    """On to the page that was asked for, an admin to the desk instead of the account; with the cookie of the login."""
     response = frame.go(frame.DESK if after == frame.HOME and opened.person.is_admin else after)
     cookies.sign_in(response, cookies.Jar.of(request, context.house_of(request).settings), opened.secret)
     typed_address.forget(request, response)

@@ -6,7 +6,7 @@ Called by each file of pages. It decides nothing about money and reads nothing b
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -135,11 +135,16 @@ def safe_next(path: str) -> str:
 
 
 def _page_of(request: Request) -> str:
-    """Where a person is: a fragment or a form belongs to the page before it."""
-    if is_fragment(request) or request.method != "GET":
+    """Where a person is: a fragment belongs to the page that asks for it, and a form to one that is not known."""
+    if is_fragment(request):
+        here = urlsplit(request.headers.get("hx-current-url", ""))
+        path, query = here.path, here.query
+    elif request.method == "GET":
+        path, query = request.url.path, request.url.query
+    else:
         return HOME
-    query = stripe_query.without(request.url.query)
-    return request.url.path + (f"?{query}" if query else "")
+    query = stripe_query.without(query)
+    return safe_next(path + (f"?{query}" if query else ""))
 
 
 def _links(request: Request, seats: Sequence[Seat], *, is_admin: bool) -> list[Link]:
