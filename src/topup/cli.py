@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from topup.core.api_keys import Scope
     from topup.runtime.demo import Stage
 
-Data = Annotated[Path | None, typer.Option(help="Work on the demo kept here.")]
 SANDBOX_PORT = 8420
 SANDBOX_DATA = "stripe-sandbox.sqlite"
 
@@ -134,7 +133,7 @@ def doctor(
     buy: Annotated[bool, typer.Option("--buy", help="Make a whole visit in test mode, too.")] = False,  # noqa: FBT002 - an option
     email: Annotated[str | None, typer.Option(help="Visit with this account; its password is asked for.")] = None,
     mail_to: Annotated[str | None, typer.Option(help="Send a test mail to this address.")] = None,
-    data: Data = None,
+    data: cli_stripe.Data = None,
 ) -> None:
     """Say what is right and what is wrong, line by line, each with what mends it."""
     from topup.runtime import logs
@@ -152,7 +151,7 @@ def doctor(
 @app.command()
 def verify(
     anchor: Annotated[Path | None, typer.Option(help="Compare with the heads kept here, then keep today's.")] = None,
-    data: Data = None,
+    data: cli_stripe.Data = None,
 ) -> None:
     """Check that everything holds which must hold of the data, while all goes on; freeze accounts where it does not."""
     from topup.runtime import logs, verifying
@@ -172,7 +171,7 @@ def create_admin(
     reset_password: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--reset-password", help="Also where the address has an account, whose password this ends.")
     ] = False,
-    data: Data = None,
+    data: cli_stripe.Data = None,
 ) -> None:
     """Make somebody an admin, with a password that is asked for, or read from standard input."""
     from topup.runtime import people
@@ -189,7 +188,7 @@ def create_admin(
 def ban_user(
     email: str,
     lift: Annotated[bool, typer.Option("--lift", help="Let them in again.")] = False,  # noqa: FBT002 - an option
-    data: Data = None,
+    data: cli_stripe.Data = None,
 ) -> None:
     """Shut a person out at once: every sign-in ends, and no new one is opened. What they have stays theirs."""
     from topup.runtime import people
@@ -203,7 +202,7 @@ def ban_user(
 def erase_user(
     email: str,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,  # noqa: FBT002 - an option
-    data: Data = None,
+    data: cli_stripe.Data = None,
 ) -> None:
     """Erase a person for ever, here and at Stripe; what they bought and spent stays in the books, without a name."""
     from topup.runtime import people
@@ -220,7 +219,7 @@ def erase_user(
 def create_key(
     scope: Annotated[list[str], typer.Option(help="read, spend, grant or admin; may be given several times.")],
     name: Annotated[str, typer.Option(help="What the key is for.")] = "Host application",
-    data: Data = None,
+    data: cli_stripe.Data = None,
 ) -> None:
     """Make an API key and print it, this once."""
     from topup.core import api_keys

@@ -16,7 +16,7 @@ from topup.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="What Stripe told us, and what became of it.")
 
-Data = Annotated[Path | None, typer.Option(help="Look at the demo kept here.")]
+Data = Annotated[Path | None, typer.Option(help="Work on the demo kept here.")]
 
 
 @events.command("list")
